@@ -1,0 +1,92 @@
+# Parley. The targets that people type: make, make run, make test, make check, make install. docs/build.md says more.
+
+# --- what you may want to change: make run APP_PORT=9000 ---------------------------------------------------------------
+PREFIX   ?= /usr/local
+SERVER   ?= lighttpd
+MODE     ?= fastcgi
+CFLAGS   ?= -O2 -g
+TESTS    ?=                       # one test by name: make test TESTS='reload keeps everything'
+
+# --- nothing below needs changing ---------------------------------------------------------------------------------------
+VERSION  := 0.1.0
+BUILD    ?= build
+BIN      ?= cgi-bin
+LIBS     := fcgi libcurl json-c sqlite3
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wno-format-nonliteral -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla
+HARDEN   := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CPPFLAGS += -D_GNU_SOURCE -DPARLEY_VERSION='"$(VERSION)"' -I$(BUILD)
+ALL_C     = -std=c11 $(CPPFLAGS) $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE) -pthread -MMD -MP
+LINK      = -pthread -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+SOURCES  := $(wildcard src/*/*.c) src/parley.c
+OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
+PROGRAMS := $(patsubst cgi-bin/%.c,$(BIN)/%.fcgi,$(wildcard cgi-bin/*.c))
+UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+
+all: $(PROGRAMS)
+
+$(BIN)/%.fcgi: $(BUILD)/cgi-bin/%.o $(BUILD)/libparley.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) -o $@ $^ $$(pkg-config --libs $(LIBS) 2>/dev/null || echo -lfcgi -lcurl -ljson-c -lsqlite3) -lm
+
+$(BUILD)/libparley.a: $(OBJECTS)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_C) -c -o $@ $<
+
+# The schema as a C string: each line quoted.
+$(BUILD)/src/store/upgrade.o: $(BUILD)/schema.inc
+$(BUILD)/schema.inc: schema.sql
+	@mkdir -p $(@D)
+	sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+
+# --- running -----------------------------------------------------------------------------------------------------------
+# Serves in the foreground until Ctrl-C. Host servers hand on next to nothing of their environment, so what is set goes into var/run.env.
+export APP_HOST APP_PORT
+run: deps all
+	@tests/run.sh "$(SERVER)" "$(MODE)"
+
+check: all
+	cgi-bin/chat.fcgi --check
+
+# --- testing -----------------------------------------------------------------------------------------------------------
+test: deps-test all unit
+	tests/run-tests.sh "$(TESTS)"
+
+unit: $(UNITS)
+	@for unit in $(UNITS); do $$unit || exit 1; done
+
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libparley.a
+	@mkdir -p $(@D)
+	$(CC) $(LINK) -o $@ $^ $$(pkg-config --libs $(LIBS) cmocka) -lm
+
+asan:
+	$(MAKE) sanitized BUILD=build/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' CFLAGS='-O1 -g -fno-omit-frame-pointer -U_FORTIFY_SOURCE' SCALE=4
+tsan:
+	$(MAKE) sanitized BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS='-O1 -g -U_FORTIFY_SOURCE' SCALE=6
+sanitized: deps-test
+	$(MAKE) all unit BIN=$(BUILD)/cgi-bin BUILD=$(BUILD)
+	PARLEY_PROGRAM=$(CURDIR)/$(BUILD)/cgi-bin/chat.fcgi PARLEY_TEST_TIMEOUT_SCALE=$(SCALE) tests/run-tests.sh "$(TESTS)" http
+
+lint: $(BUILD)/schema.inc
+	tests/lint.sh
+
+# --- setting up --------------------------------------------------------------------------------------------------------
+deps:
+	@tests/deps.sh run
+deps-test:
+	@tests/deps.sh test
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/lib/parley/cgi-bin $(DESTDIR)$(PREFIX)/share/parley
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/lib/parley/cgi-bin
+	cp -R www lighttpd.conf schema.sql .env.example $(DESTDIR)$(PREFIX)/share/parley
+
+clean:
+	rm -rf build $(PROGRAMS)
+
+.PHONY: all run check test unit asan tsan sanitized lint deps deps-test install clean
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,120 @@
+-- Parley's database: one SQLite file that holds everything a user has.
+--
+-- This file is embedded in the program and is what the tests load; `sqlite3 new.db < schema.sql` makes the same database. Times are milliseconds
+-- since 1970-01-01 UTC. `public_id` is what clients see; `id` never leaves the program. An existing file is brought up to date by the numbered steps in
+-- src/store/upgrade.c, after a copy was made. docs/store.md says why things are as they are.
+
+PRAGMA user_version = 1;
+
+-- Who may have conversations. Rows appear when somebody asks for the first time.
+CREATE TABLE users (
+    id         INTEGER PRIMARY KEY,
+    name       TEXT NOT NULL UNIQUE,   -- REMOTE_USER as the host server gave it; '' is the one local user of a server without sign-in
+    created_at INTEGER NOT NULL
+);
+
+CREATE TABLE conversations (
+    id          INTEGER PRIMARY KEY,
+    public_id   TEXT NOT NULL UNIQUE,
+    user_id     INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,   -- the owner: every query names it
+    title       TEXT NOT NULL DEFAULT '',          -- '' until the first message gives it one
+    title_search TEXT,                             -- as messages.search_text, for the title
+    metadata    TEXT NOT NULL DEFAULT '{}',        -- a JSON object of the client's own
+    pinned      INTEGER NOT NULL DEFAULT 0,        -- 0 or 1
+    archived    INTEGER NOT NULL DEFAULT 0,        -- 0 or 1
+    rolling_for TEXT,                              -- the user_id of POST /chat whose rolling conversation this is; NULL: none
+    leaf_id     INTEGER REFERENCES messages (id) ON DELETE SET NULL,        -- the message that a new one follows when no parent is named
+    created_at  INTEGER NOT NULL,
+    updated_at  INTEGER NOT NULL,                  -- last message; the list is ordered by it
+    -- The rowid of the title in search_index: see there. NULL: not in it.
+    search_id   INTEGER GENERATED ALWAYS AS (
+                    CASE WHEN title <> '' AND user_id < 1048576 AND id < 33554432 THEN user_id << 43 | id << 18 END) VIRTUAL,
+    UNIQUE (id, user_id)                           -- what messages refer to
+);
+
+-- The list of one user, newest first.
+CREATE INDEX conversations_by_user ON conversations (user_id, updated_at DESC, id DESC);
+-- One rolling conversation for each user_id of an owner.
+CREATE UNIQUE INDEX conversations_rolling ON conversations (user_id, rolling_for) WHERE rolling_for IS NOT NULL;
+-- For ON DELETE SET NULL.
+CREATE INDEX conversations_by_leaf ON conversations (leaf_id) WHERE leaf_id IS NOT NULL;
+
+-- The messages of a conversation are a tree: editing a question or asking again adds a branch and loses nothing.
+CREATE TABLE messages (
+    id                INTEGER PRIMARY KEY,
+    public_id         TEXT NOT NULL UNIQUE,
+    conversation_id   INTEGER NOT NULL,
+    user_id           INTEGER NOT NULL,            -- the conversation's owner, repeated for search_id
+    seq               INTEGER NOT NULL CHECK (seq > 0),            -- 1, 2, 3 … in a conversation: the order of writing, whatever the clock does
+    parent_id         INTEGER REFERENCES messages (id),            -- the message before it; NULL: the first of a branch
+    role              TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+    content           TEXT NOT NULL DEFAULT '',
+    search_text       TEXT,                        -- content with characters of scripts without spaces set apart; NULL: content has none
+    status            TEXT NOT NULL DEFAULT 'done'
+                      CHECK (status IN ('streaming', 'done', 'error', 'stopped', 'interrupted')),
+    model             TEXT,                        -- of an answer: the model that gave it, as the provider names it
+    finish_reason     TEXT,                        -- of a finished answer: stop, length, tool_calls, content_filter
+    prompt_tokens     INTEGER,                     -- usage as the provider counted it; NULL: it did not say
+    completion_tokens INTEGER,
+    cached_tokens     INTEGER,                     -- part of prompt_tokens
+    reasoning_tokens  INTEGER,                     -- part of completion_tokens
+    reasoning         TEXT,                        -- the model's thinking text, kept apart from the answer; NULL: none
+    error_code        TEXT,                        -- of status 'error' and 'interrupted': design section 4's code …
+    error_message     TEXT,                        -- … and sentence
+    metadata          TEXT NOT NULL DEFAULT '{}',  -- a JSON object that came with the message
+    process           TEXT,                        -- which process makes the answer
+    seen_at           INTEGER,                     -- its heartbeat; a streaming answer whose heartbeat is old was lost with its process
+    stop              INTEGER NOT NULL DEFAULT 0,  -- 1: the user pressed Stop; the process that makes the answer reads it
+    created_at        INTEGER NOT NULL,
+    finished_at       INTEGER,                     -- of an answer: when its status became final
+    -- The rowid of the content in search_index: see there. NULL: not in it.
+    search_id         INTEGER GENERATED ALWAYS AS (
+                          CASE WHEN content <> '' AND user_id < 1048576 AND conversation_id < 33554432 AND seq < 262144
+                               THEN user_id << 43 | conversation_id << 18 | seq END) VIRTUAL,
+    UNIQUE (conversation_id, seq),
+    FOREIGN KEY (conversation_id, user_id) REFERENCES conversations (id, user_id) ON DELETE CASCADE
+);
+
+CREATE INDEX messages_by_parent ON messages (parent_id);
+-- The few that are being written now.
+CREATE INDEX messages_streaming ON messages (process) WHERE status = 'streaming';
+
+-- Full-text search over titles and messages. The rowid says whose row it is and where it belongs: user (20 bits), conversation (25), seq (18, 0 is the
+-- title). So a search looks only at the range of its user, and finds conversations without touching a message. The triggers need nothing but SQLite
+-- itself. Never use INSERT OR REPLACE on the two tables, and change a text and its *_search column in one UPDATE: the index would keep the old words.
+-- Do not read columns of search_index.
+CREATE VIEW search_source (search_id, body) AS
+    SELECT search_id, coalesce(search_text, content) FROM messages WHERE search_id IS NOT NULL
+    UNION ALL
+    SELECT search_id, coalesce(title_search, title) FROM conversations WHERE search_id IS NOT NULL;
+
+CREATE VIRTUAL TABLE search_index USING fts5 (
+    body, content = 'search_source', content_rowid = 'search_id', columnsize = 0,
+    tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co Mn Mc'"   -- marks are letters: Thai and Indic words need them
+);
+
+CREATE TRIGGER messages_search_insert AFTER INSERT ON messages WHEN new.search_id IS NOT NULL BEGIN
+    INSERT INTO search_index (rowid, body) VALUES (new.search_id, coalesce(new.search_text, new.content));
+END;
+CREATE TRIGGER messages_search_delete AFTER DELETE ON messages WHEN old.search_id IS NOT NULL BEGIN
+    INSERT INTO search_index (search_index, rowid, body) VALUES ('delete', old.search_id, coalesce(old.search_text, old.content));
+END;
+CREATE TRIGGER messages_search_update AFTER UPDATE OF content, search_text, user_id, conversation_id, seq ON messages BEGIN
+    INSERT INTO search_index (search_index, rowid, body)
+        SELECT 'delete', old.search_id, coalesce(old.search_text, old.content) WHERE old.search_id IS NOT NULL;
+    INSERT INTO search_index (rowid, body)
+        SELECT new.search_id, coalesce(new.search_text, new.content) WHERE new.search_id IS NOT NULL;
+END;
+
+CREATE TRIGGER conversations_search_insert AFTER INSERT ON conversations WHEN new.search_id IS NOT NULL BEGIN
+    INSERT INTO search_index (rowid, body) VALUES (new.search_id, coalesce(new.title_search, new.title));
+END;
+CREATE TRIGGER conversations_search_delete AFTER DELETE ON conversations WHEN old.search_id IS NOT NULL BEGIN
+    INSERT INTO search_index (search_index, rowid, body) VALUES ('delete', old.search_id, coalesce(old.title_search, old.title));
+END;
+CREATE TRIGGER conversations_search_update AFTER UPDATE OF title, title_search, user_id, id ON conversations BEGIN
+    INSERT INTO search_index (search_index, rowid, body)
+        SELECT 'delete', old.search_id, coalesce(old.title_search, old.title) WHERE old.search_id IS NOT NULL;
+    INSERT INTO search_index (rowid, body)
+        SELECT new.search_id, coalesce(new.title_search, new.title) WHERE new.search_id IS NOT NULL;
+END;

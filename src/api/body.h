@@ -1,0 +1,22 @@
+/*
+ * JSON bodies of requests: read, and taken apart field by field with one clear sentence for each mistake.
+ */
+#ifndef PARLEY_BODY_H
+#define PARLEY_BODY_H
+
+#include <json-c/json.h>
+
+#include "../http/request.h"
+
+/* Reads the body as one JSON object. *body is a reference of the caller. OUTCOME_BAD_TYPE, OUTCOME_TOO_LARGE, OUTCOME_BAD_JSON or OUTCOME_BAD_REQUEST. */
+enum outcome body_read(struct request *request, json_object **body, struct failure *failure);
+
+/* Each of these looks at the field `name`; absent and null leave *value as it is. OUTCOME_BAD_FIELD when it is of another type or outside the bounds. */
+enum outcome body_text(json_object *body, const char *name, size_t max_bytes, const char **value, struct failure *failure);
+enum outcome body_flag(json_object *body, const char *name, int *value, struct failure *failure);
+enum outcome body_number(json_object *body, const char *name, double least, double most, double *value, struct failure *failure);
+enum outcome body_whole(json_object *body, const char *name, int64_t least, int64_t most, int64_t *value, struct failure *failure);
+enum outcome body_object(json_object *body, const char *name, size_t max_bytes, json_object **value, struct failure *failure);
+enum outcome body_array(json_object *body, const char *name, json_object **value, struct failure *failure);
+
+#endif

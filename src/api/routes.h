@@ -1,0 +1,35 @@
+/*
+ * The table of all addresses, and the function that serves a request by it.
+ *
+ * Neighbours: one file per resource beside this one, each with the handlers that the table names. A handler answers and returns OUTCOME_OK, gives the request to
+ * the event loop and returns OUTCOME_DETACHED, or fills *failure, which is answered here, once.
+ */
+#ifndef PARLEY_ROUTES_H
+#define PARLEY_ROUTES_H
+
+#include "../http/router.h"
+
+extern const struct route routes[];
+extern const size_t route_count;
+
+/* Serves a request and finishes it: what worker threads run. */
+void routes_serve(struct request *request);
+
+/* chat.c */
+enum outcome chat_post(struct request *request, struct failure *failure);
+enum outcome chat_stream_post(struct request *request, struct failure *failure);
+
+/* conversations.c */
+enum outcome conversations_list(struct request *request, struct failure *failure);
+enum outcome conversations_add(struct request *request, struct failure *failure);
+enum outcome conversations_get(struct request *request, struct failure *failure);
+enum outcome conversations_change(struct request *request, struct failure *failure);
+enum outcome conversations_delete(struct request *request, struct failure *failure);
+enum outcome conversations_clear(struct request *request, struct failure *failure);
+enum outcome conversations_stop(struct request *request, struct failure *failure);
+
+/* health.c */
+enum outcome health_get(struct request *request, struct failure *failure);
+enum outcome ready_get(struct request *request, struct failure *failure);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * The two clocks of clock.h.
+ */
+#include "clock.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+static int64_t read_ms(clockid_t id)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(id, &now); /* cannot fail for these two clocks */
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t clock_mono_ms(void)
+{
+    return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t clock_unix_ms(void)
+{
+    return read_ms(CLOCK_REALTIME);
+}
+
+const char *clock_text(int64_t unix_ms, char text[CLOCK_TEXT_BYTES])
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm utc = {0};
+    char day_and_time[24];
+    if (gmtime_r(&seconds, &utc) == NULL || strftime(day_and_time, sizeof day_and_time, "%Y-%m-%dT%H:%M:%S", &utc) == 0)
+        day_and_time[0] = '\0';
+    (void)snprintf(text, CLOCK_TEXT_BYTES, "%s.%03dZ", day_and_time, (int)(unix_ms % 1000));
+    return text;
+}
+
+void clock_sleep_ms(int64_t ms)
+{
+    struct timespec left = {.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR)
+        continue;
+}

@@ -1,0 +1,23 @@
+/*
+ * Time. Time-outs use the monotonic clock, rows use UTC; the two never mix.
+ */
+#ifndef PARLEY_CLOCK_H
+#define PARLEY_CLOCK_H
+
+#include <stdint.h>
+
+/* Milliseconds of the monotonic clock: only differences mean anything. */
+int64_t clock_mono_ms(void);
+
+/* Milliseconds since 1970-01-01 UTC. */
+int64_t clock_unix_ms(void);
+
+enum { CLOCK_TEXT_BYTES = 32 };
+
+/* Writes `unix_ms` as RFC 3339 UTC with milliseconds, such as 2026-11-21T14:30:00.250Z, and returns `text`. */
+const char *clock_text(int64_t unix_ms, char text[CLOCK_TEXT_BYTES]);
+
+/* Sleeps for `ms` milliseconds. */
+void clock_sleep_ms(int64_t ms);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * Every ceiling of the program, in one place.
+ *
+ * A buffer is born with one of these (see buf.h), a queue or table is sized by one, a parser stops at one. What an
+ * administrator may move is a setting (settings.c) whose default stands there; the ceilings here bound the settings too.
+ * Neighbours: everybody. Leaves out: time-outs, which are settings.
+ */
+#ifndef PARLEY_LIMITS_H
+#define PARLEY_LIMITS_H
+
+/* --- what a client may send ------------------------------------------------------------------------------------- */
+enum {
+    LIMIT_BODY_BYTES = 64 * 1024 * 1024,     /* upper bound of the setting MAX_BODY_BYTES */
+    LIMIT_BODY_DRAIN_BYTES = 256 * 1024 * 1024, /* how much of a refused body is read and thrown away */
+    LIMIT_JSON_DEPTH = 32,                   /* nesting of a JSON text from outside */
+    LIMIT_PATH_BYTES = 2048,                 /* path of a request, decoded */
+    LIMIT_PATH_SEGMENTS = 8,
+    LIMIT_QUERY_BYTES = 8192,                /* query string, encoded */
+    LIMIT_QUERY_VALUE_BYTES = 1024,          /* one value of it, decoded */
+    LIMIT_ID_BYTES = 64,                     /* any id that a client may send */
+    LIMIT_USER_NAME_BYTES = 256,             /* REMOTE_USER, user_id */
+    LIMIT_MODEL_NAME_BYTES = 256,
+    LIMIT_TITLE_BYTES = 400,
+    LIMIT_METADATA_BYTES = 16 * 1024,        /* a conversation's metadata as JSON text */
+    LIMIT_SEARCH_WORDS = 16,                 /* words of a search that count */
+    LIMIT_PAGE_ROWS = 200,                   /* rows of one page of a list */
+    LIMIT_RETRY_AFTER_SECONDS = 3600         /* largest Retry-After that is passed on to a client */
+};
+
+/* --- what a client is sent ---------------------------------------------------------------------------------------- */
+enum {
+    LIMIT_RESPONSE_BYTES = 256 * 1024 * 1024, /* a whole answer waiting for a slow client */
+    LIMIT_HEADER_BYTES = 16 * 1024,           /* response headers */
+    LIMIT_RECORD_BYTES = 65535,               /* content of a FastCGI record (its length field has 16 bits) */
+    LIMIT_SSE_TEXT_BYTES = 16 * 1024,         /* text merged into one event for a client that lags */
+    LIMIT_ERROR_BYTES = 512                   /* an error sentence */
+};
+
+/* --- what a provider may send ------------------------------------------------------------------------------------- */
+enum {
+    LIMIT_SSE_EVENT_BYTES = 8 * 1024 * 1024,  /* one server-sent event: a tool call or an image can be one line */
+    LIMIT_REPLY_BYTES = 16 * 1024 * 1024,     /* an answer that is not a stream */
+    LIMIT_ERROR_BODY_BYTES = 64 * 1024,       /* body of an error answer; the rest is not read */
+    LIMIT_ANSWER_BYTES = 64 * 1024 * 1024,    /* upper bound of the setting MAX_ANSWER_BYTES */
+    LIMIT_ANSWER_RUNS = 262144,               /* stretches of text and other events in one answer */
+    LIMIT_REQUEST_BYTES = 128 * 1024 * 1024   /* a request body that we send */
+};
+
+/* --- the process -------------------------------------------------------------------------------------------------- */
+enum {
+    LIMIT_STREAMS = 4096,                     /* upper bound of the setting MAX_STREAMS */
+    LIMIT_SPARE_THREADS = 8,                  /* threads beyond MAX_STREAMS, so that "busy" can be said */
+    LIMIT_THREAD_STACK_BYTES = 256 * 1024,
+    LIMIT_LOOP_EVENTS = 256,                  /* readiness events taken from the kernel at once */
+    LIMIT_STORE_READERS = 8,                  /* connections of a process that only read */
+    LIMIT_STATEMENTS = 96,                    /* prepared statements kept by one connection */
+    LIMIT_HISTORY_MESSAGES = 1000,            /* upper bound of the setting HISTORY_MESSAGES */
+    LIMIT_SETTINGS_FILE_BYTES = 256 * 1024,
+    LIMIT_SETTINGS_LINE_BYTES = 16 * 1024,
+    LIMIT_SECRETS = 64,                       /* values that are masked in all output */
+    LIMIT_LOG_LINE_BYTES = 8 * 1024
+};
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * How a call ended: one enum for the whole program, and the sentence that goes with a failure.
+ *
+ * The rule: the function that knows the facts logs them and fills a `struct failure` with a sentence fit for the client;
+ * callers only pass the outcome up; the edge (src/api, src/chat) answers the client once, by outcome_status() and
+ * outcome_code(). Neighbours: log.h. Leaves out: HTTP itself; the status is a number here, nothing more.
+ */
+#ifndef PARLEY_OUTCOME_H
+#define PARLEY_OUTCOME_H
+
+#include "limits.h"
+
+enum outcome {
+    OUTCOME_OK,
+    OUTCOME_DETACHED,     /* good: the event loop has the request now, hands off */
+    /* the client's doing */
+    OUTCOME_BAD_JSON,     /* the body cannot be parsed */
+    OUTCOME_BAD_REQUEST,  /* the request itself is malformed (encoding, path, query) */
+    OUTCOME_BAD_FIELD,    /* a field is missing or wrong; the sentence names it */
+    OUTCOME_FORBIDDEN,    /* asked for in another's name */
+    OUTCOME_NOT_FOUND,    /* unknown, or not yours: the two look the same */
+    OUTCOME_BAD_METHOD,   /* the path exists, the method does not */
+    OUTCOME_BUSY,         /* the last answer of that branch still streams */
+    OUTCOME_TOO_LARGE,    /* over a byte limit */
+    OUTCOME_BAD_TYPE,     /* Content-Type is not the one needed */
+    OUTCOME_RATE_LIMITED, /* this client asks too often */
+    /* ours */
+    OUTCOME_NO_MEMORY,
+    OUTCOME_INTERNAL,     /* cannot happen; logged with its place */
+    OUTCOME_OVERLOADED,   /* every stream is taken, or the program is stopping */
+    OUTCOME_STORE,        /* the database cannot be read or written just now */
+    /* the provider's */
+    OUTCOME_PROVIDER_UNREACHABLE, /* no connection */
+    OUTCOME_PROVIDER_AUTH,        /* it does not take our key */
+    OUTCOME_PROVIDER_BUSY,        /* 429, 503, overloaded */
+    OUTCOME_PROVIDER_QUOTA,       /* no credit left there; waiting does not help */
+    OUTCOME_PROVIDER_TIMEOUT,     /* silent for too long */
+    OUTCOME_PROVIDER_ERROR,       /* anything else that it said or did */
+    OUTCOME_CONTEXT_TOO_LONG,     /* the conversation does not fit the model */
+    OUTCOME_REFUSED,              /* the provider declined by its content rules */
+    OUTCOME_ANSWER_TOO_LONG,      /* over MAX_ANSWER_BYTES or TOTAL_TIMEOUT_SECONDS */
+    /* ends of an answer that are nobody's failure */
+    OUTCOME_INTERRUPTED,  /* the stream ended without its terminal mark, or we had to stop */
+    OUTCOME_STOPPED,      /* the user pressed Stop */
+    OUTCOME_COUNT
+};
+
+/* A failure on its way to the client. `message` is one sentence, safe to show: no secret, no HTML. */
+struct failure {
+    enum outcome outcome;
+    int retry_after_s; /* seconds to wait before trying again; 0: not said */
+    char message[LIMIT_ERROR_BYTES];
+};
+
+/* Fills `failure` (NULL is allowed: nothing is kept) and returns `outcome`, so that a caller can `return fail(...)`.
+   The sentence is cut at LIMIT_ERROR_BYTES, at a character boundary, and configured secrets in it are masked. */
+enum outcome fail(struct failure *failure, enum outcome outcome, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* The HTTP status that says it (200 for OUTCOME_OK). */
+int outcome_status(enum outcome outcome);
+
+/* The stable code of design section 4, such as "provider_timeout". Never NULL; not to be freed. */
+const char *outcome_code(enum outcome outcome);
+
+#endif

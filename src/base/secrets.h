@@ -1,0 +1,17 @@
+/*
+ * The values that must never be shown: provider keys and their kind.
+ *
+ * Settings register each secret once at start; log lines and error sentences are masked by value before they leave, so that a key
+ * is hidden even where a provider's own error text repeats it. Neighbours: settings.c (registers), log.c, outcome.c (mask).
+ */
+#ifndef PARLEY_SECRETS_H
+#define PARLEY_SECRETS_H
+
+/* Remembers a copy of `value`. Values shorter than 6 characters are ignored: masking them would hide ordinary words. Call before
+   the first thread starts. */
+void secrets_add(const char *value);
+
+/* Overwrites each occurrence of a secret in `text`, in place, with stars. */
+void secrets_mask(char *text);
+
+#endif

@@ -1,0 +1,347 @@
+/*
+ * The rows behind settings.h and the reader of the KEY=VALUE file.
+ */
+#include "settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "limits.h"
+#include "log.h"
+#include "mem.h"
+#include "secrets.h"
+
+struct settings settings;
+
+enum kind {
+    TEXT,
+    SECRET,  /* a text that is never shown */
+    CHOICE,  /* a text that is one of those in `choices` */
+    WHOLE,   /* int64_t */
+    NUMBER,  /* double */
+    SECONDS  /* given in seconds with a fraction, kept as int64_t milliseconds */
+};
+
+struct row {
+    const char *name, *alias; /* alias: another name that people know, or NULL */
+    enum kind kind;
+    size_t field; /* offset in struct settings */
+    const char *standard;
+    double least, most;
+    const char *choices; /* " a b c " */
+    const char *help;
+    char *value; /* what was set, NULL: the default holds */
+};
+
+#define FIELD(name) offsetof(struct settings, name)
+
+static struct row rows[] = {
+    {"PARLEY_DB", NULL, TEXT, FIELD(db_path), "var/parley.db", 0, 0, NULL,
+     "The SQLite file. A relative path starts at the folder that holds `cgi-bin`.", NULL},
+    {"LLM_MODEL", "OPENAI_MODEL", TEXT, FIELD(llm_model), "gpt-4o", 0, 0, NULL,
+     "The model that answers. With no address and no key set, the built-in `demo` does.", NULL},
+    {"LLM_BASE_URL", NULL, TEXT, FIELD(llm_base_url), "", 0, 0, NULL,
+     "Address of an OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`.", NULL},
+    {"OPENAI_API_KEY", NULL, SECRET, FIELD(openai_api_key), "", 0, 0, NULL,
+     "Key for OpenAI, or for the server at LLM_BASE_URL.", NULL},
+    {"SYSTEM_PROMPT", NULL, TEXT, FIELD(system_prompt), "", 0, 0, NULL,
+     "Sent before each conversation, unless the request brings its own.", NULL},
+    {"TEMPERATURE", NULL, NUMBER, FIELD(temperature), "0.7", 0, 2, NULL, "Sampling temperature, unless the request says.", NULL},
+    {"MAX_TOKENS", NULL, WHOLE, FIELD(max_tokens), "2000", 1, 1e9, NULL, "Longest answer in tokens, unless the request says.", NULL},
+    {"HISTORY_MESSAGES", NULL, WHOLE, FIELD(history_messages), "20", 1, LIMIT_HISTORY_MESSAGES, NULL,
+     "How many messages of a conversation the model is sent, the new one included.", NULL},
+    {"MAX_STREAMS", NULL, WHOLE, FIELD(max_streams), "256", 1, LIMIT_STREAMS, NULL,
+     "Answers that one process makes at a time; beyond: 503 `overloaded`.", NULL},
+    {"MAX_MESSAGE_CHARS", NULL, WHOLE, FIELD(max_message_chars), "100000", 1, 10e6, NULL, "Longest message, in characters.", NULL},
+    {"MAX_BODY_BYTES", NULL, WHOLE, FIELD(max_body_bytes), "8388608", 1024, LIMIT_BODY_BYTES, NULL, "Largest request body.", NULL},
+    {"MAX_ANSWER_BYTES", NULL, WHOLE, FIELD(max_answer_bytes), "4194304", 64, LIMIT_ANSWER_BYTES, NULL,
+     "Largest answer; what came until then is kept.", NULL},
+    {"HEADER_HOLD_SECONDS", NULL, SECONDS, FIELD(header_hold_ms), "5", 0, 60, NULL,
+     "How long a stream's headers wait for the provider's first event, so that a failure gets its status.", NULL},
+    {"HEARTBEAT_SECONDS", NULL, SECONDS, FIELD(heartbeat_ms), "10", 0.05, 3600, NULL, "Silence on a stream after which a ping is sent.", NULL},
+    {"CLIENT_STALL_SECONDS", NULL, SECONDS, FIELD(client_stall_ms), "60", 0.2, 3600, NULL,
+     "A client that takes nothing for so long counts as gone.", NULL},
+    {"CONNECT_TIMEOUT_SECONDS", NULL, SECONDS, FIELD(connect_timeout_ms), "10", 0.05, 600, NULL, "Longest wait for a connection to the provider.", NULL},
+    {"FIRST_TOKEN_TIMEOUT_SECONDS", NULL, SECONDS, FIELD(first_token_timeout_ms), "300", 0.05, 7200, NULL,
+     "Longest wait for the provider's first event.", NULL},
+    {"IDLE_TIMEOUT_SECONDS", NULL, SECONDS, FIELD(idle_timeout_ms), "120", 0.05, 7200, NULL, "Longest silence of the provider within an answer.", NULL},
+    {"TOTAL_TIMEOUT_SECONDS", NULL, SECONDS, FIELD(total_timeout_ms), "600", 0.05, 86400, NULL, "Longest time for one answer.", NULL},
+    {"RETRIES", NULL, WHOLE, FIELD(retries), "2", 0, 10, NULL, "Further attempts when the provider fails before its first event.", NULL},
+    {"RETRY_BASE_SECONDS", NULL, SECONDS, FIELD(retry_base_ms), "0.5", 0, 60, NULL,
+     "The wait before a retry is random, from nothing to this, doubled for each further one …", NULL},
+    {"RETRY_CAP_SECONDS", NULL, SECONDS, FIELD(retry_cap_ms), "8", 0, 300, NULL, "… up to this.", NULL},
+    {"RETRY_AFTER_CAP_SECONDS", NULL, SECONDS, FIELD(retry_after_cap_ms), "20", 0, 600, NULL,
+     "A provider's Retry-After is obeyed up to this; a longer one is reported to the client at once.", NULL},
+    {"LLM_PROXY", NULL, TEXT, FIELD(llm_proxy), "", 0, 0, NULL,
+     "Proxy for provider connections. Proxy variables of the environment are not used.", NULL},
+    {"LLM_CA_FILE", NULL, TEXT, FIELD(llm_ca_file), "", 0, 0, NULL, "Further certificate authorities (PEM) for provider connections.", NULL},
+    {"DB_SYNC", NULL, CHOICE, FIELD(db_sync), "full", 0, 0, " full normal ",
+     "`full`: what was acknowledged survives a power cut. `normal`: the last moments may not; a crash of the program loses nothing.", NULL},
+    {"DB_BUSY_SECONDS", NULL, SECONDS, FIELD(db_busy_ms), "5", 0, 60, NULL, "Longest wait for another process that holds the database.", NULL},
+    {"SHUTDOWN_SECONDS", NULL, SECONDS, FIELD(shutdown_ms), "30", 0, 3600, NULL, "Time for running answers to end when the program is asked to stop.", NULL},
+    {"LOG_LEVEL", NULL, CHOICE, FIELD(log_level), "info", 0, 0, " debug info warning warn error ", "`debug`, `info`, `warning` or `error`.", NULL},
+    {"APP_HOST", NULL, TEXT, FIELD(app_host), "127.0.0.1", 0, 0, NULL, "Address that `make run` serves on.", NULL},
+    {"APP_PORT", NULL, WHOLE, FIELD(app_port), "8000", 1, 65535, NULL, "Port that `make run` serves on.", NULL},
+    {"REDIS_URL", NULL, TEXT, FIELD(redis_url), "", 0, 0, NULL, "Not needed, and ignored: conversations are in SQLite.", NULL},
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+static char home[PATH_MAX];
+static FILE *complain_on;
+
+static struct row *row_find(const char *name)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (strcmp(rows[i].name, name) == 0 || (rows[i].alias != NULL && strcmp(rows[i].alias, name) == 0))
+            return &rows[i];
+    return NULL;
+}
+
+static const char *row_value(const struct row *row)
+{
+    return row->value != NULL ? row->value : row->standard;
+}
+
+/* Puts a row's value into its field. False, after a complaint, when the value is not of the row's kind. */
+static bool row_apply(const struct row *row)
+{
+    void *field = (char *)&settings + row->field;
+    const char *value = row_value(row);
+    char needle[64];
+    char *end;
+    double number;
+    switch (row->kind) {
+    case SECRET:
+        secrets_add(value);
+        *(const char **)field = value;
+        return true;
+    case TEXT:
+        *(const char **)field = value;
+        return true;
+    case CHOICE:
+        (void)snprintf(needle, sizeof needle, " %s ", value);
+        for (char *c = needle; *c != '\0'; c++)
+            *c = (char)tolower((unsigned char)*c);
+        if (strchr(value, ' ') == NULL && strstr(row->choices, needle) != NULL) {
+            *(const char **)field = value;
+            return true;
+        }
+        (void)fprintf(complain_on, "%s: \"%s\" is not one of:%s\n", row->name, value, row->choices);
+        return false;
+    case WHOLE:
+    case NUMBER:
+    case SECONDS:
+        number = strtod(value, &end);
+        if (end == value || *end != '\0' || !(number >= row->least && number <= row->most) ||
+            (row->kind == WHOLE && number != floor(number))) {
+            (void)fprintf(complain_on, "%s: \"%s\" is not a %s from %g to %g\n", row->name, value,
+                          row->kind == WHOLE ? "whole number" : row->kind == NUMBER ? "number" : "number of seconds", row->least, row->most);
+            return false;
+        }
+        if (row->field == FIELD(app_port)) /* kept as text: it only goes to the host server's configuration */
+            *(const char **)field = value;
+        else if (row->kind == NUMBER)
+            *(double *)field = number;
+        else
+            *(int64_t *)field = (int64_t)(row->kind == SECONDS ? number * 1000 : number);
+        return true;
+    }
+    return false;
+}
+
+static bool row_set(struct row *row, const char *value)
+{
+    mem_free(row->value);
+    row->value = mem_copy(value);
+    return row->value != NULL;
+}
+
+/* Keys of other providers that people keep in the same file: not ours to complain about. */
+static bool is_foreign(const char *name)
+{
+    size_t len = strlen(name);
+    return len > 8 && strcmp(name + len - 8, "_API_KEY") == 0;
+}
+
+/* Takes white space and one pair of quotes off `text`, in place. */
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t len = strlen(text);
+    while (len > 0 && isspace((unsigned char)text[len - 1]))
+        text[--len] = '\0';
+    if (len >= 2 && (text[0] == '"' || text[0] == '\'') && text[len - 1] == text[0]) {
+        text[len - 1] = '\0';
+        text++;
+    }
+    return text;
+}
+
+static bool read_line(char *line, const char *file, int number)
+{
+    char *key = trim(line);
+    if (*key == '\0' || *key == '#')
+        return true;
+    if (strncmp(key, "export ", 7) == 0)
+        key = trim(key + 7);
+    char *equals = strchr(key, '=');
+    if (equals == NULL) {
+        (void)fprintf(complain_on, "%s:%d: no = in this line\n", file, number);
+        return false;
+    }
+    *equals = '\0';
+    key = trim(key);
+    struct row *row = row_find(key);
+    if (row != NULL)
+        return row_set(row, trim(equals + 1));
+    if (!is_foreign(key))
+        (void)fprintf(complain_on, "%s:%d: %s is not a setting (ignored)\n", file, number, key);
+    return true;
+}
+
+/* A file that was not asked for by name may be missing. */
+static bool read_file(const char *file, bool required)
+{
+    FILE *in = fopen(file, "re");
+    if (in == NULL) {
+        if (!required && errno == ENOENT)
+            return true;
+        (void)fprintf(complain_on, "%s: %s\n", file, strerror(errno));
+        return false;
+    }
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t len;
+    bool good = true;
+    for (int number = 1; (len = getline(&line, &size, in)) >= 0; number++) {
+        if (len > LIMIT_SETTINGS_LINE_BYTES || strlen(line) != (size_t)len) {
+            (void)fprintf(complain_on, "%s:%d: the line is too long or holds a NUL\n", file, number);
+            good = false;
+        } else if (!read_line(line, file, number)) {
+            good = false;
+        }
+    }
+    if (ferror(in)) {
+        (void)fprintf(complain_on, "%s: %s\n", file, strerror(errno));
+        good = false;
+    }
+    free(line); /* getline's own */
+    (void)fclose(in);
+    return good;
+}
+
+static void find_home(const char *program)
+{
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n < 0)
+        (void)snprintf(path, sizeof path, "%s", program);
+    else
+        path[n] = '\0';
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(path, '/');
+        if (slash != NULL)
+            *slash = '\0';
+    }
+    (void)snprintf(home, sizeof home, "%s", path);
+}
+
+const char *settings_home(void)
+{
+    return home;
+}
+
+/* A relative PARLEY_DB starts at the home folder, whatever the host server's working directory is. */
+static bool place_db(void)
+{
+    struct row *row = row_find("PARLEY_DB");
+    const char *value = row_value(row);
+    if (value[0] == '/')
+        return true;
+    struct buf path;
+    buf_init(&path, PATH_MAX);
+    buf_addf(&path, "%s/%s", home, value);
+    char *whole = buf_take(&path);
+    if (whole == NULL)
+        return false;
+    mem_free(row->value);
+    row->value = whole;
+    settings.db_path = whole;
+    return true;
+}
+
+bool settings_load(const char *program, const char *file, FILE *complaints)
+{
+    complain_on = complaints;
+    find_home(program);
+    bool named = true;
+    char standard[PATH_MAX + 8];
+    if (file == NULL)
+        file = getenv("PARLEY_CONFIG");
+    if (file == NULL || *file == '\0') {
+        (void)snprintf(standard, sizeof standard, "%s/.env", home);
+        file = standard;
+        named = false;
+    }
+    bool good = read_file(file, named);
+    for (size_t i = 0; i < ROWS; i++) {
+        const char *value = rows[i].alias != NULL ? getenv(rows[i].alias) : NULL;
+        if (getenv(rows[i].name) != NULL)
+            value = getenv(rows[i].name);
+        if (value != NULL && !row_set(&rows[i], value))
+            good = false;
+        if (rows[i].value != NULL && rows[i].value[0] == '\0') { /* set to nothing: the default */
+            mem_free(rows[i].value);
+            rows[i].value = NULL;
+        }
+        if (!row_apply(&rows[i]))
+            good = false;
+    }
+    enum log_level level;
+    if (log_level_read(settings.log_level, &level))
+        log_set_level(level);
+    return place_db() && good;
+}
+
+const char *settings_text(const char *name)
+{
+    const struct row *row = row_find(name);
+    return row != NULL ? row_value(row) : NULL;
+}
+
+void settings_write_table(FILE *out)
+{
+    (void)fputs("| setting | default | what it does |\n| --- | --- | --- |\n", out);
+    for (size_t i = 0; i < ROWS; i++) {
+        const struct row *row = &rows[i];
+        (void)fprintf(out, "| `%s`%s%s%s | %s%s%s | %s |\n", row->name, row->alias != NULL ? " (also `" : "",
+                      row->alias != NULL ? row->alias : "", row->alias != NULL ? "`)" : "", row->standard[0] != '\0' ? "`" : "",
+                      row->standard, row->standard[0] != '\0' ? "`" : "", row->help);
+    }
+}
+
+void settings_write_check(FILE *out)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        const char *value = row_value(&rows[i]);
+        if (rows[i].kind == SECRET && value[0] != '\0')
+            value = "(set, not shown)";
+        (void)fprintf(out, "%-28s %s%s\n", rows[i].name, value[0] != '\0' ? value : "-", rows[i].value == NULL ? "  (default)" : "");
+    }
+}
+
+void settings_write_export(FILE *out)
+{
+    for (size_t i = 0; i < ROWS; i++)
+        if (rows[i].value != NULL)
+            (void)fprintf(out, "%s=%s\n", rows[i].name, rows[i].value);
+}

@@ -1,0 +1,61 @@
+/*
+ * Every setting of the program: one row each in settings.c (name, type, default, bounds, help), one field each here.
+ *
+ * Values come from the environment or from a KEY=VALUE file (PARLEY_CONFIG, else `.env` beside the folder of the program); the
+ * environment wins. The file's grammar: one KEY=VALUE a line; blank lines and lines starting with # are skipped; `export ` before the key
+ * is allowed; a value in single or double quotes loses them; there are no escapes and no expansion. README's table, --check and --export are
+ * made from the rows. Neighbours: limits.h, secrets.h. Leaves out: parley.json, which holds what has structure.
+ */
+#ifndef PARLEY_SETTINGS_H
+#define PARLEY_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* What is in force; filled once by settings_load(), only read afterwards. Texts are never NULL. Times are in milliseconds. */
+struct settings {
+    const char *db_path;
+    const char *db_sync; /* "full" or "normal" */
+    int64_t db_busy_ms;
+    const char *app_host, *app_port;
+    const char *llm_base_url, *llm_model, *openai_api_key, *llm_proxy, *llm_ca_file;
+    const char *system_prompt;
+    double temperature;
+    int64_t max_tokens;
+    int64_t history_messages;
+    int64_t max_streams;
+    int64_t max_message_chars;
+    int64_t max_body_bytes;
+    int64_t max_answer_bytes;
+    int64_t header_hold_ms, heartbeat_ms, client_stall_ms;
+    int64_t connect_timeout_ms, first_token_timeout_ms, idle_timeout_ms, total_timeout_ms;
+    int64_t retries, retry_base_ms, retry_cap_ms, retry_after_cap_ms;
+    int64_t shutdown_ms;
+    const char *log_level;
+    const char *redis_url;
+};
+
+extern struct settings settings;
+
+/* Reads environment and file. `program` is argv[0], from which the default places follow; `file` overrides PARLEY_CONFIG when it is not
+   NULL. Complains on `complaints` (one line each: file, line, name, what is wrong) and returns false when a value is unusable, a named file
+   cannot be read or memory ran out; unknown names in the file are named there too but are no failure. */
+bool settings_load(const char *program, const char *file, FILE *complaints);
+
+/* The value of a setting by name, as text, or NULL when there is no such setting. */
+const char *settings_text(const char *name);
+
+/* Writes the table of README (Markdown), a row per setting. */
+void settings_write_table(FILE *out);
+
+/* Writes what is in force, a line per setting, with secrets masked and defaults marked. */
+void settings_write_check(FILE *out);
+
+/* Writes a KEY=VALUE file of all that was set, secrets in clear: for a file that host servers point PARLEY_CONFIG at. */
+void settings_write_export(FILE *out);
+
+/* The folder that holds the program's folder: where .env and var/ are. Ends without a slash. */
+const char *settings_home(void);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * Which answers this process is making now: how many may be, and how one is stopped.
+ *
+ * A keeper thread sleeps while there are none. While there are, it writes the process's heartbeat to the database and reads there who asked for a stop in another
+ * process; the log of answers that clients can re-attach to will be written by it too. Neighbours: turn.c (enters and leaves), store/message.h.
+ */
+#ifndef PARLEY_LIVE_H
+#define PARLEY_LIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "answer.h"
+
+enum stop_why { STOP_NOT, STOP_BY_USER, STOP_DELETED, STOP_SHUTDOWN };
+
+/* Starts the keeper thread. False after a log line. */
+bool live_start(void);
+
+/* Ends it; no answer may be live. */
+void live_stop(void);
+
+/* The id of this process, as answers in the database carry it. */
+const char *live_process(void);
+
+/* Takes one of the MAX_STREAMS places; false when all are taken or the program is stopping. Given back by live_leave(). */
+bool live_enter(void);
+void live_leave(void);
+
+/* Lists and unlists an answer while it is being made. */
+void live_add(struct answer *answer);
+void live_remove(struct answer *answer);
+
+/* Stops this process's answers of a conversation. How many there were. */
+int live_stop_conversation(const char *conversation_id, enum stop_why why);
+
+/* No more answers from now on: live_enter() says no. */
+void live_close(void);
+
+/* Waits until no answer is live, at most `ms`. Whether that was reached. */
+bool live_wait(int64_t ms);
+
+/* Stops all answers. */
+void live_stop_all(enum stop_why why);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * The window of prompt.h.
+ */
+#include "prompt.h"
+
+#include <string.h>
+
+#include "../base/mem.h"
+#include "../base/settings.h"
+#include "../store/message.h"
+
+struct reading {
+    struct prompt *prompt;
+    size_t room;
+    bool failed;
+};
+
+static char *copy_bytes(const char *bytes, size_t len)
+{
+    char *copy = mem_new(1, len + 1);
+    if (copy != NULL)
+        memcpy(copy, bytes, len);
+    return copy;
+}
+
+/* Puts an older message before one of the same role. */
+static bool join(struct completion_message *message, const struct message *older)
+{
+    char *both = mem_new(1, older->content_len + 2 + message->content_len + 1);
+    if (both == NULL)
+        return false;
+    memcpy(both, older->content, older->content_len);
+    memcpy(both + older->content_len, "\n\n", 2);
+    memcpy(both + older->content_len + 2, message->content, message->content_len);
+    mem_free((char *)message->content);
+    message->content = both;
+    message->content_len += older->content_len + 2;
+    return true;
+}
+
+/* Rows come newest first. */
+static void take_row(void *arg, const struct message *row)
+{
+    struct reading *reading = arg;
+    struct prompt *prompt = reading->prompt;
+    if (reading->failed || row->content_len == 0)
+        return;
+    const char *role = strcmp(row->role, "user") == 0 ? "user" : "assistant";
+    if (prompt->count > 0 && prompt->messages[prompt->count - 1].role == role) {
+        reading->failed = !join(&prompt->messages[prompt->count - 1], row);
+        return;
+    }
+    char *content = prompt->count < reading->room ? copy_bytes(row->content, row->content_len) : NULL;
+    if (content != NULL)
+        prompt->messages[prompt->count++] = (struct completion_message){role, content, row->content_len};
+    reading->failed = content == NULL;
+}
+
+enum outcome prompt_read(struct prompt *prompt, int64_t user, int64_t question_row, struct failure *failure)
+{
+    struct reading reading = {.prompt = prompt, .room = (size_t)settings.history_messages};
+    *prompt = (struct prompt){.messages = mem_new(reading.room, sizeof *prompt->messages)};
+    if (prompt->messages == NULL)
+        return fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+    enum outcome outcome = message_history(user, question_row, (int)reading.room, take_row, &reading, failure);
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    if (reading.failed)
+        return fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+    for (size_t i = 0; i < prompt->count / 2; i++) { /* oldest first */
+        struct completion_message other = prompt->messages[i];
+        prompt->messages[i] = prompt->messages[prompt->count - 1 - i];
+        prompt->messages[prompt->count - 1 - i] = other;
+    }
+    if (prompt->count > 1 && strcmp(prompt->messages[0].role, "assistant") == 0) { /* a conversation begins with its user */
+        mem_free((char *)prompt->messages[0].content);
+        prompt->count--;
+        memmove(prompt->messages, prompt->messages + 1, prompt->count * sizeof *prompt->messages);
+    }
+    return OUTCOME_OK;
+}
+
+void prompt_free(struct prompt *prompt)
+{
+    for (size_t i = 0; i < prompt->count; i++)
+        mem_free((char *)prompt->messages[i].content);
+    mem_free(prompt->messages);
+    *prompt = (struct prompt){0};
+}

@@ -1,0 +1,225 @@
+/*
+ * A request: its variables, its body, its life. See request.h.
+ */
+#include "request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "../base/log.h"
+#include "../base/mem.h"
+#include "../base/utf8.h"
+#include "request_internal.h"
+
+enum { READ_TIMEOUT_S = 30 }; /* the host server has the body already: silence means that it is gone */
+
+const char *request_variable(const struct request *request, const char *name)
+{
+    const char *value = FCGX_GetParam(name, request->fcgi.envp);
+    return value != NULL ? value : "";
+}
+
+/* The path that routes are matched on. Servers disagree on where they cut it (SCRIPT_NAME + PATH_INFO is always the whole), and behind a
+   script in cgi-bin only PATH_INFO is ours. */
+static void find_path(struct request *request)
+{
+    const char *script = request_variable(request, "SCRIPT_NAME");
+    const char *info = request_variable(request, "PATH_INFO");
+    size_t len = strlen(script);
+    bool is_script = (len > 4 && strcmp(script + len - 4, ".cgi") == 0) || (len > 5 && strcmp(script + len - 5, ".fcgi") == 0);
+    if (is_script || strcmp(script, "/") == 0)
+        script = "";
+    if (strlen(script) + strlen(info) > LIMIT_PATH_BYTES)
+        return;
+    char *end = stpcpy(request->path, script);
+    strcpy(end, info);
+    if (request->path[0] != '/' || !utf8_valid(request->path, strlen(request->path)))
+        request->path[0] = '\0';
+}
+
+struct request *request_open(int fd)
+{
+    struct request *request = mem_new(1, sizeof *request);
+    struct timeval timeout = {.tv_sec = READ_TIMEOUT_S};
+    if (request == NULL || !id_new(request->id) || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout) != 0) {
+        mem_free(request);
+        (void)close(fd);
+        return NULL;
+    }
+    buf_init(&request->headers, LIMIT_HEADER_BYTES);
+    /* FCGX_Accept_r uses a connection that is there already when it may keep it; without a listening socket it accepts none of its own. */
+    (void)FCGX_InitRequest(&request->fcgi, -1, 0);
+    request->fcgi.ipcFd = fd;
+    request->fcgi.keepConnection = 1;
+    if (FCGX_Accept_r(&request->fcgi) < 0) { /* libfcgi has closed the connection */
+        mem_free(request);
+        return NULL;
+    }
+    output_open(request);
+    find_path(request);
+    return request;
+}
+
+const char *request_method(const struct request *request)
+{
+    return request_variable(request, "REQUEST_METHOD");
+}
+
+const char *request_path(const struct request *request)
+{
+    return request->path;
+}
+
+const char *request_id(const struct request *request)
+{
+    return request->id;
+}
+
+const char *request_segment(const struct request *request, size_t index)
+{
+    return index < request->segment_count ? request->segments[index] : "";
+}
+
+void request_set_segments(struct request *request, char *segments[], size_t count)
+{
+    memcpy(request->segments, segments, count * sizeof *segments);
+    request->segment_count = count;
+}
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Percent-decoding of a query component (WHATWG URL, application/x-www-form-urlencoded parsing): + is a space. */
+static bool decode(const char *text, size_t len, struct buf *out)
+{
+    for (size_t i = 0; i < len; i++) {
+        char c = text[i];
+        if (c == '+') {
+            c = ' ';
+        } else if (c == '%') {
+            int high = i + 2 < len + 0 ? hex_value(text[i + 1]) : -1;
+            int low = i + 2 < len + 0 ? hex_value(text[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return false;
+            c = (char)(high << 4 | low);
+            i += 2;
+        }
+        if (c == '\0')
+            return false;
+        buf_add_char(out, c);
+    }
+    return !buf_failed(out) && utf8_valid(out->data, out->len);
+}
+
+enum outcome request_query(const struct request *request, const char *name, char **value, struct failure *failure)
+{
+    *value = NULL;
+    const char *query = request_variable(request, "QUERY_STRING");
+    if (strlen(query) > LIMIT_QUERY_BYTES)
+        return fail(failure, OUTCOME_BAD_REQUEST, "The query string is longer than %d bytes.", LIMIT_QUERY_BYTES);
+    size_t name_len = strlen(name);
+    while (*query != '\0') {
+        size_t len = strcspn(query, "&");
+        if (len > name_len && query[name_len] == '=' && strncmp(query, name, name_len) == 0) {
+            struct buf out;
+            buf_init(&out, LIMIT_QUERY_VALUE_BYTES);
+            bool good = decode(query + name_len + 1, len - name_len - 1, &out);
+            if (good)
+                *value = buf_take(&out);
+            buf_free(&out);
+            if (!good)
+                return fail(failure, OUTCOME_BAD_REQUEST, "The parameter \"%s\" is not percent-encoded UTF-8 of at most %d bytes.", name,
+                            LIMIT_QUERY_VALUE_BYTES);
+            return *value != NULL ? OUTCOME_OK : fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+        }
+        query += query[len] == '&' ? len + 1 : len;
+    }
+    return OUTCOME_OK;
+}
+
+/* Reads away what is left of a body that is not wanted, up to a bound. */
+static void drain_body(struct request *request)
+{
+    char scrap[4096];
+    for (size_t left = LIMIT_BODY_DRAIN_BYTES; left > 0;) {
+        int n = FCGX_GetStr(scrap, sizeof scrap, request->fcgi.in);
+        if (n <= 0)
+            return;
+        left -= (size_t)n < left ? (size_t)n : left;
+    }
+}
+
+enum outcome request_read_body(struct request *request, size_t max, struct buf *body, struct failure *failure)
+{
+    const char *length = request_variable(request, "CONTENT_LENGTH");
+    long long announced = *length != '\0' ? strtoll(length, NULL, 10) : -1; /* absent: a chunked request under mod_fcgid */
+    char part[4096];
+    int n = 0;
+    while ((announced < 0 || announced <= (long long)max) && body->len <= max && !buf_failed(body) &&
+           (n = FCGX_GetStr(part, sizeof part, request->fcgi.in)) > 0)
+        buf_add(body, part, (size_t)n);
+    if (announced > (long long)max || body->len > max || buf_failed(body)) {
+        drain_body(request);
+        return fail(failure, OUTCOME_TOO_LARGE, "The request body is larger than %zu bytes.", max);
+    }
+    if (announced >= 0 && body->len != (size_t)announced)
+        return fail(failure, OUTCOME_BAD_REQUEST, "The request body is not as long as Content-Length says.");
+    return OUTCOME_OK;
+}
+
+void request_set_user(struct request *request, int64_t user, const char *name)
+{
+    request->user = user;
+    request->user_name = name;
+}
+
+int64_t request_user(const struct request *request)
+{
+    return request->user;
+}
+
+const char *request_user_name(const struct request *request)
+{
+    return request->user_name != NULL ? request->user_name : "";
+}
+
+bool request_is_gone(const struct request *request)
+{
+    return request->output.broken;
+}
+
+size_t request_waiting(const struct request *request)
+{
+    return request->output.waiting.len;
+}
+
+int64_t request_stalled_since(const struct request *request)
+{
+    return request->output.stalled_since_ms;
+}
+
+bool request_attach(struct request *request, struct request_owner owner)
+{
+    request->output.owner = owner;
+    return !request->output.broken && output_watch(request);
+}
+
+void request_finish(struct request *request)
+{
+    (void)FCGX_FClose(request->fcgi.err);
+    (void)FCGX_FClose(request->fcgi.out); /* our procedure adds the end records; its failure is remembered in `broken` */
+    if (request->output.waiting.len > 0 && !request->output.broken)
+        output_linger(request);
+    else if (request->output.watched && !loop_is_current())
+        log_error("a watched request was finished outside the event loop");
+    else
+        request_free(request);
+}

@@ -1,0 +1,103 @@
+/*
+ * Whole answers of response.h. Headers end in CRLF, the status line is CGI's `Status:` (RFC 3875 section 6.3).
+ */
+#include "response.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "../base/json.h"
+#include "../base/log.h"
+#include "request_internal.h"
+
+void response_header(struct request *request, const char *name, const char *value)
+{
+    for (const char *c = value; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) {
+            log_error("the header %s was not sent: its value holds a control character", name);
+            return;
+        }
+    buf_addf(&request->headers, "%s: %s\r\n", name, value);
+}
+
+static const char *reason(int status)
+{
+    switch (status) {
+    case 200: return "OK";
+    case 201: return "Created";
+    case 202: return "Accepted";
+    case 204: return "No Content";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
+    case 415: return "Unsupported Media Type";
+    case 422: return "Unprocessable Content";
+    case 429: return "Too Many Requests";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    default: return "Internal Server Error";
+    }
+}
+
+/* FCGX_PutStr takes an int. */
+static void put_bytes(struct request *request, const char *bytes, size_t len)
+{
+    while (len > 0) {
+        int part = len > INT_MAX ? INT_MAX : (int)len;
+        (void)FCGX_PutStr(bytes, part, request->fcgi.out); /* a failure is remembered in output.broken */
+        bytes += part;
+        len -= (size_t)part;
+    }
+}
+
+bool response_begun(const struct request *request)
+{
+    return request->headers_sent;
+}
+
+void response_json(struct request *request, int status, json_object *body)
+{
+    if (request->headers_sent)
+        return;
+    request->headers_sent = true;
+    const char *text = json_write(body);
+    if (text == NULL) {
+        text = "{\"error\":{\"code\":\"overloaded\",\"message\":\"The server is out of memory.\"}}";
+        status = 503;
+    }
+    struct buf head;
+    buf_init(&head, LIMIT_HEADER_BYTES);
+    buf_addf(&head, "Status: %d %s\r\nContent-Type: application/json; charset=utf-8\r\n", status, reason(status));
+    buf_addf(&head, "Content-Length: %zu\r\nCache-Control: no-store, private\r\nVary: Cookie, Authorization\r\n", strlen(text) + 1);
+    buf_add_text(&head, "X-Content-Type-Options: nosniff\r\n");
+    buf_add(&head, request->headers.data, request->headers.len);
+    buf_add_text(&head, "\r\n");
+    if (!buf_failed(&head)) {
+        put_bytes(request, head.data, head.len);
+        put_bytes(request, text, strlen(text));
+        put_bytes(request, "\n", 1);
+    }
+    buf_free(&head);
+}
+
+void response_failure(struct request *request, const struct failure *failure)
+{
+    if (request->headers_sent)
+        return;
+    if (failure->retry_after_s > 0) {
+        int seconds = failure->retry_after_s < LIMIT_RETRY_AFTER_SECONDS ? failure->retry_after_s : LIMIT_RETRY_AFTER_SECONDS;
+        buf_addf(&request->headers, "Retry-After: %d\r\n", seconds);
+    }
+    json_object *body = json_object_new_object();
+    json_object *error = json_object_new_object();
+    json_object_object_add(error, "code", json_object_new_string(outcome_code(failure->outcome)));
+    json_object_object_add(error, "message", json_object_new_string(failure->message));
+    json_object_object_add(body, "error", error);
+    response_json(request, outcome_status(failure->outcome), body);
+    json_object_put(body);
+}

@@ -1,0 +1,37 @@
+/*
+ * The worker: threads that accept FastCGI requests and serve them one after the other.
+ *
+ * Neighbours: request.h. Leaves out: what serving means (a function given by the caller), signals (src/parley.c).
+ */
+#ifndef PARLEY_WORKER_H
+#define PARLEY_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "request.h"
+
+/* Opens the socket for --listen: "unix:/path" or "127.0.0.1:port" (also "[::1]:port"). A stale socket file is replaced, a live one is not. The
+   descriptor, or -1 after a log line. */
+int worker_listen(const char *address);
+
+/* Whether standard input is a listening socket, as a host server hands it to a FastCGI program (specification section 2.2). */
+bool worker_is_spawned(void);
+
+/* Starts `threads` threads that accept on `listen_fd` and call `serve` with each request; it finishes the request or hands it to the event
+   loop. False, after a log line, when not even one thread can be started. */
+bool worker_start(int listen_fd, int threads, void (*serve)(struct request *request));
+
+/* Stops accepting and waits until no thread is in accept any more. Requests in hand go on. */
+void worker_stop_accepting(void);
+
+/* Waits until no request is open, at most `ms` milliseconds. Whether that was reached. */
+bool worker_wait_idle(int64_t ms);
+
+/* Waits for the threads to end and frees what they used: after worker_stop_accepting() and when idle. */
+void worker_end(void);
+
+/* How many requests are open. */
+int worker_open_requests(void);
+
+#endif

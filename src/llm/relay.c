@@ -1,0 +1,330 @@
+/*
+ * The relay of relay.h on curl_multi_socket_action (libcurl, "The multi_socket API").
+ *
+ * curl tells which sockets to watch and when to be called again; both go to the event loop. Time-outs that curl does not have (silence before the
+ * first event, silence within the answer) are looked after by a tick of each exchange.
+ */
+#include "relay.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "../base/buf.h"
+#include "../base/clock.h"
+#include "../base/log.h"
+#include "../base/loop.h"
+#include "../base/mem.h"
+#include "../base/settings.h"
+
+/* A running exchange, on the stack of relay_run(). */
+struct run {
+    struct exchange *exchange;
+    CURL *easy;
+    struct curl_slist *headers;
+    struct buf url, authorization;
+    char error[CURL_ERROR_SIZE];
+    struct tick tick;
+    int64_t started_ms, last_byte_ms;
+    struct task task;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool has_ended; /* under lock */
+};
+
+enum { RECEIVE_BYTES = 16 * 1024, MAX_CONNECTIONS_KEPT = 512 };
+
+static struct {
+    CURLM *multi;
+    CURLSH *share; /* TLS sessions */
+    struct timer timer;
+} relay;
+
+/* --- ending an exchange ------------------------------------------------------------------------------------------- */
+
+static void read_headers(struct run *run)
+{
+    struct exchange *exchange = run->exchange;
+    struct curl_header *header;
+    curl_off_t seconds = 0;
+    exchange->retry_after_ms = -1;
+    exchange->should_retry = -1;
+    (void)curl_easy_getinfo(run->easy, CURLINFO_RESPONSE_CODE, &exchange->status); /* stays 0 without an answer */
+    if (curl_easy_header(run->easy, "retry-after-ms", 0, CURLH_HEADER, -1, &header) == CURLHE_OK) {
+        double ms = strtod(header->value, NULL);
+        exchange->retry_after_ms = ms >= 0 && ms < 1e9 ? (int64_t)ms : -1;
+    } else if (curl_easy_getinfo(run->easy, CURLINFO_RETRY_AFTER, &seconds) == CURLE_OK && seconds > 0) {
+        exchange->retry_after_ms = seconds < 1000000 ? (int64_t)seconds * 1000 : 1000000000; /* curl reads dates too */
+    }
+    if (curl_easy_header(run->easy, "x-should-retry", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+        exchange->should_retry = strcmp(header->value, "true") == 0 ? 1 : strcmp(header->value, "false") == 0 ? 0 : -1;
+}
+
+static void finish(struct run *run, enum exchange_end end)
+{
+    run->exchange->end = end;
+    if (run->easy != NULL) {
+        read_headers(run);
+        (void)snprintf(run->exchange->error, sizeof run->exchange->error, "%s", run->error);
+        (void)curl_multi_remove_handle(relay.multi, run->easy); /* fails only for a handle that is not in it */
+        curl_easy_cleanup(run->easy);
+        loop_untick(&run->tick);
+    }
+    curl_slist_free_all(run->headers);
+    buf_free(&run->url);
+    buf_free(&run->authorization);
+    pthread_mutex_lock(&run->lock);
+    run->has_ended = true;
+    pthread_cond_signal(&run->ended);
+    pthread_mutex_unlock(&run->lock);
+}
+
+static enum exchange_end end_of(CURLcode code)
+{
+    switch (code) {
+    case CURLE_OK:
+        return EXCHANGE_DONE;
+    case CURLE_OUT_OF_MEMORY:
+        return EXCHANGE_NO_MEMORY;
+    case CURLE_WRITE_ERROR:
+        return EXCHANGE_REFUSED;
+    case CURLE_OPERATION_TIMEDOUT: /* the only time-out that curl is given is the one for connecting */
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return EXCHANGE_NO_CONNECT;
+    default:
+        return EXCHANGE_CUT;
+    }
+}
+
+/* Ends what curl has finished. */
+static void collect_ended(void)
+{
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(relay.multi, &left)) != NULL) {
+        struct run *run = NULL;
+        if (message->msg == CURLMSG_DONE && curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&run) == CURLE_OK && run != NULL)
+            finish(run, end_of(message->data.result));
+    }
+}
+
+/* --- curl's callbacks --------------------------------------------------------------------------------------------- */
+
+static size_t receive(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct run *run = arg;
+    struct exchange *exchange = run->exchange;
+    run->last_byte_ms = loop_now_ms();
+    if (exchange->status == 0)
+        (void)curl_easy_getinfo(run->easy, CURLINFO_RESPONSE_CODE, &exchange->status); /* there is an answer: cannot fail */
+    size_t len = size * count;
+    return exchange->bytes(exchange->arg, bytes, len) ? len : CURL_WRITEFUNC_ERROR;
+}
+
+static void socket_ready(struct watch *watch, uint32_t events)
+{
+    int flags = 0, running;
+    if ((events & (EPOLLIN | EPOLLHUP)) != 0)
+        flags |= CURL_CSELECT_IN;
+    if ((events & EPOLLOUT) != 0)
+        flags |= CURL_CSELECT_OUT;
+    if ((events & EPOLLERR) != 0)
+        flags |= CURL_CSELECT_ERR;
+    (void)curl_multi_socket_action(relay.multi, watch->fd, flags, &running); /* failures are reported per exchange */
+    collect_ended();
+}
+
+/* CURLMOPT_SOCKETFUNCTION: curl wants `what` of a socket; the watch made for it is `socket_arg`. */
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
+{
+    (void)easy;
+    (void)arg;
+    struct watch *watch = socket_arg;
+    if (what == CURL_POLL_REMOVE) {
+        if (watch != NULL)
+            loop_unwatch(watch);
+        mem_free(watch);
+        return 0;
+    }
+    bool is_new = watch == NULL;
+    if (is_new && (watch = mem_new(1, sizeof *watch)) == NULL)
+        return -1;
+    watch->fd = fd;
+    watch->ready = socket_ready;
+    watch->events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
+    if (!(is_new ? loop_watch(watch) : loop_rewatch(watch))) {
+        if (is_new)
+            mem_free(watch);
+        return -1;
+    }
+    if (is_new)
+        (void)curl_multi_assign(relay.multi, fd, watch); /* the socket is curl's: cannot fail */
+    return 0;
+}
+
+static void timer_due(struct timer *timer)
+{
+    (void)timer;
+    int running;
+    (void)curl_multi_socket_action(relay.multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    collect_ended();
+}
+
+/* CURLMOPT_TIMERFUNCTION: call back in `ms` milliseconds, -1: not at all. */
+static int set_timer(CURLM *multi, long ms, void *arg)
+{
+    (void)multi;
+    (void)arg;
+    loop_timer(&relay.timer, ms < 0 ? INT64_MAX : loop_now_ms() + ms);
+    return 0;
+}
+
+/* --- one exchange ------------------------------------------------------------------------------------------------- */
+
+static void look_after(struct tick *tick, int64_t now_ms)
+{
+    struct run *run = tick->arg;
+    struct exchange *exchange = run->exchange;
+    if (exchange->cancel != NULL && atomic_load(exchange->cancel))
+        finish(run, EXCHANGE_CANCELLED);
+    else if (exchange->linger_ms > 0 && now_ms - run->last_byte_ms >= exchange->linger_ms)
+        finish(run, EXCHANGE_DONE);
+    else if (now_ms - run->started_ms >= exchange->total_ms)
+        finish(run, EXCHANGE_TOO_LONG);
+    else if (exchange->begun ? now_ms - run->last_byte_ms >= exchange->idle_ms : now_ms - run->started_ms >= exchange->first_ms)
+        finish(run, EXCHANGE_SILENT);
+}
+
+/* Base and path with exactly one slash between them; people configure a base with and without a slash at its end, or the whole address. */
+static void join_url(struct buf *url, const char *base, const char *path)
+{
+    size_t len = strlen(base), path_len = strlen(path);
+    while (len > 0 && base[len - 1] == '/')
+        len--;
+    buf_add(url, base, len);
+    if (len < path_len || strncmp(base + len - path_len, path, path_len) != 0)
+        buf_add_text(url, path);
+}
+
+static bool add_header(struct run *run, const char *line)
+{
+    struct curl_slist *longer = curl_slist_append(run->headers, line);
+    if (longer != NULL)
+        run->headers = longer;
+    return longer != NULL;
+}
+
+static bool set_options(struct run *run)
+{
+    const struct exchange *exchange = run->exchange;
+    CURL *easy = run->easy;
+    join_url(&run->url, exchange->base_url, exchange->path);
+    buf_addf(&run->authorization, "Authorization: Bearer %s", exchange->key);
+    bool good = !buf_failed(&run->url) && !buf_failed(&run->authorization);
+    if (exchange->key[0] != '\0')
+        good = good && add_header(run, run->authorization.data);
+    good = good && add_header(run, "Content-Type: application/json") && add_header(run, "Accept: text/event-stream, application/json") &&
+           add_header(run, "Expect:"); /* 100-continue costs a second on bodies over 1 MB */
+#define SET(option, value) (good = good && curl_easy_setopt(easy, option, value) == CURLE_OK)
+    SET(CURLOPT_PRIVATE, run);
+    SET(CURLOPT_URL, run->url.data);
+    SET(CURLOPT_HTTPHEADER, run->headers);
+    SET(CURLOPT_USERAGENT, "Parley/" PARLEY_VERSION);
+    SET(CURLOPT_ERRORBUFFER, run->error);
+    SET(CURLOPT_WRITEFUNCTION, receive);
+    SET(CURLOPT_WRITEDATA, run);
+    SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
+    SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)RECEIVE_BYTES);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_PROXY, settings.llm_proxy); /* "": none, whatever the environment says */
+    SET(CURLOPT_NOPROXY, "");
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)exchange->connect_ms);
+    SET(CURLOPT_SHARE, relay.share);
+    if (settings.llm_ca_file[0] != '\0')
+        SET(CURLOPT_CAINFO, settings.llm_ca_file);
+    if (exchange->body != NULL) {
+        SET(CURLOPT_POST, 1L);
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->body_len);
+        SET(CURLOPT_POSTFIELDS, exchange->body); /* borrowed until the end */
+    }
+#undef SET
+    return good;
+}
+
+/* Runs on the loop. */
+static void start(struct task *task)
+{
+    struct run *run = task->arg;
+    run->started_ms = run->last_byte_ms = loop_now_ms();
+    run->easy = curl_easy_init();
+    if (run->easy == NULL) {
+        finish(run, EXCHANGE_NO_MEMORY);
+        return;
+    }
+    run->tick = (struct tick){.run = look_after, .arg = run};
+    loop_tick(&run->tick);
+    if (!set_options(run) || curl_multi_add_handle(relay.multi, run->easy) != CURLM_OK)
+        finish(run, EXCHANGE_NO_MEMORY);
+}
+
+void relay_run(struct exchange *exchange)
+{
+    struct run run = {.exchange = exchange, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+    exchange->status = 0;
+    buf_init(&run.url, 8192);
+    buf_init(&run.authorization, 8192);
+    run.task = (struct task){.run = start, .arg = &run};
+    loop_post(&run.task);
+    pthread_mutex_lock(&run.lock);
+    while (!run.has_ended)
+        pthread_cond_wait(&run.ended, &run.lock);
+    pthread_mutex_unlock(&run.lock);
+    pthread_cond_destroy(&run.ended);
+    pthread_mutex_destroy(&run.lock);
+}
+
+/* --- the relay ---------------------------------------------------------------------------------------------------- */
+
+bool relay_start(void)
+{
+    relay.timer = (struct timer){.run = timer_due, .due_ms = INT64_MAX};
+    bool good = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    relay.multi = good ? curl_multi_init() : NULL;
+    relay.share = good ? curl_share_init() : NULL;
+    good = relay.multi != NULL && relay.share != NULL &&
+           curl_share_setopt(relay.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK && /* used on the loop only: no locks */
+           curl_multi_setopt(relay.multi, CURLMOPT_SOCKETFUNCTION, watch_socket) == CURLM_OK &&
+           curl_multi_setopt(relay.multi, CURLMOPT_TIMERFUNCTION, set_timer) == CURLM_OK &&
+           curl_multi_setopt(relay.multi, CURLMOPT_MAXCONNECTS, (long)MAX_CONNECTIONS_KEPT) == CURLM_OK;
+    if (!good)
+        log_error("curl cannot be started");
+    return good;
+}
+
+static void clean_up(void *unused)
+{
+    (void)unused;
+    (void)curl_multi_cleanup(relay.multi);
+    (void)curl_share_cleanup(relay.share);
+    loop_timer(&relay.timer, INT64_MAX);
+    relay.multi = NULL;
+    relay.share = NULL;
+}
+
+void relay_stop(void)
+{
+    loop_call(clean_up, NULL); /* closing the connections takes their sockets off the loop */
+    curl_global_cleanup();
+}

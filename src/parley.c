@@ -1,0 +1,193 @@
+/*
+ * The program around everything: options, start, signals, stop. See parley.h.
+ *
+ * Signals are blocked in every thread and received here, because libfcgi's own handlers do not stop an idle threaded worker. Neighbours: all folders of src/.
+ */
+#include "parley.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/routes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/settings.h"
+#include "chat/live.h"
+#include "http/worker.h"
+#include "llm/provider.h"
+#include "llm/relay.h"
+#include "store/db.h"
+
+enum { EXIT_BAD = 1, EXIT_USAGE = 2 };
+enum { ARENAS = 4, STORE_END_MS = 15000, DRAIN_MS = 3000, CHECK_MS = 5000 };
+
+struct options {
+    const char *listen, *config;
+    bool check, help, version, settings_table, export;
+};
+
+static const char help[] =
+    "A web server starts it as a FastCGI program (standard input is then the socket), or:\n"
+    "  --listen ADDRESS   serve at unix:/path/to/socket or 127.0.0.1:port\n"
+    "  --config FILE      read settings from FILE, not from PARLEY_CONFIG or .env\n"
+    "  --check            print what is set, try database and provider, and end\n"
+    "  --settings         print the table of all settings (Markdown)\n"
+    "  --export           print what is set as KEY=VALUE lines, keys included\n"
+    "  --version, --help\n";
+
+static bool read_options(int argc, char **argv, struct options *options)
+{
+    if (getenv("GATEWAY_INTERFACE") != NULL)
+        return true; /* under CGI the arguments are a visitor's query string (RFC 3875 section 4.4) */
+    for (int i = 1; i < argc; i++) {
+        const char *next = i + 1 < argc ? argv[i + 1] : NULL;
+        if (strcmp(argv[i], "--check") == 0)
+            options->check = true;
+        else if (strcmp(argv[i], "--help") == 0)
+            options->help = true;
+        else if (strcmp(argv[i], "--version") == 0)
+            options->version = true;
+        else if (strcmp(argv[i], "--settings") == 0)
+            options->settings_table = true;
+        else if (strcmp(argv[i], "--export") == 0)
+            options->export = true;
+        else if (strcmp(argv[i], "--listen") == 0 && next != NULL)
+            options->listen = argv[++i];
+        else if (strcmp(argv[i], "--config") == 0 && next != NULL)
+            options->config = argv[++i];
+        else
+            return false;
+    }
+    return true;
+}
+
+/* --- serving ------------------------------------------------------------------------------------------------------ */
+
+static void block_signals(sigset_t *set)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGPIPE};
+    (void)sigemptyset(set);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        (void)sigaddset(set, signals[i]);
+    (void)pthread_sigmask(SIG_BLOCK, set, NULL); /* inherited by all threads */
+    (void)sigdelset(set, SIGPIPE); /* blocked for good: writes report EPIPE */
+}
+
+/* Waits for the order to stop. A hang-up of the terminal is none. */
+static void wait_for_stop(const sigset_t *set)
+{
+    int number;
+    do
+        number = sigwaitinfo(set, NULL);
+    while (number < 0 || number == SIGHUP);
+    log_info("stopping (%s)", strsignal(number));
+}
+
+/* Gives running answers their time; a second order cuts it short. */
+static void finish_answers(const sigset_t *set)
+{
+    enum { SLICE_MS = 100 };
+    static const struct timespec now = {0};
+    for (int64_t end_ms = clock_mono_ms() + settings.shutdown_ms; clock_mono_ms() < end_ms;)
+        if (live_wait(SLICE_MS) || sigtimedwait(set, NULL, &now) > 0)
+            break;
+    live_stop_all(STOP_SHUTDOWN); /* what is left is stored as it is */
+    if (!live_wait(STORE_END_MS))
+        log_error("some answers could not be stored in time");
+}
+
+static int serve(const char *name, int listen_fd)
+{
+    sigset_t set;
+    block_signals(&set);
+    (void)umask(077); /* the database is nobody else's */
+    if (!loop_start() || !relay_start() || !live_start() ||
+        !worker_start(listen_fd, (int)settings.max_streams + LIMIT_SPARE_THREADS, routes_serve))
+        return EXIT_BAD;
+    log_info("%s %s serves, up to %lld answers at a time", name, PARLEY_VERSION, (long long)settings.max_streams);
+    if (settings.redis_url[0] != '\0')
+        log_info("REDIS_URL is set but not needed: conversations are in %s", settings.db_path);
+
+    wait_for_stop(&set);
+    live_close();
+    worker_stop_accepting();
+    finish_answers(&set);
+    if (!worker_wait_idle(DRAIN_MS)) {
+        log_warning("%d requests were still open at the end", worker_open_requests());
+        _exit(0); /* their threads still use everything: leave it to the kernel */
+    }
+    worker_end();
+    relay_stop();
+    live_stop();
+    loop_stop();
+    db_close();
+    return 0;
+}
+
+/* --- asking ------------------------------------------------------------------------------------------------------- */
+
+static int check(void)
+{
+    struct failure store = {.outcome = OUTCOME_OK}, provider = {.outcome = OUTCOME_OK};
+    struct provider model = provider_find(NULL);
+    settings_write_check(stdout);
+    (void)umask(077);
+    (void)db_check(&store); /* the outcome is in `store` */
+    (void)printf("\nstore:    %s: %s\n", settings.db_path, store.outcome == OUTCOME_OK ? "ok" : store.message);
+    if (!model.is_demo && loop_start() && relay_start()) {
+        (void)provider_check(CHECK_MS, &provider); /* the outcome is in `provider` */
+        relay_stop();
+        loop_stop();
+    }
+    (void)printf("provider: %s, model %s%s%s: %s\n", model.id, model.model, model.is_demo ? "" : ", ", model.base_url,
+                 provider.outcome == OUTCOME_OK ? "ok" : provider.message);
+    db_close();
+    return store.outcome == OUTCOME_OK && provider.outcome == OUTCOME_OK ? 0 : EXIT_BAD;
+}
+
+int parley_main(int argc, char **argv, const struct parley_app *app)
+{
+    struct options options = {0};
+    (void)mallopt(M_ARENA_MAX, ARENAS); /* hundreds of threads need not have an arena each */
+    if (!read_options(argc, argv, &options)) {
+        (void)fprintf(stderr, "%s\n%s", app->name, help);
+        return EXIT_USAGE;
+    }
+    if (options.help || options.version) {
+        (void)printf("%s %s\n%s", app->name, PARLEY_VERSION, options.help ? help : "");
+        return 0;
+    }
+    if (!settings_load(argv[0], options.config, stderr))
+        return EXIT_BAD;
+    if (options.settings_table) {
+        settings_write_table(stdout);
+        return 0;
+    }
+    if (options.export) {
+        settings_write_export(stdout);
+        return 0;
+    }
+    if (options.check)
+        return check();
+    int listen_fd = STDIN_FILENO;
+    if (options.listen != NULL)
+        listen_fd = worker_listen(options.listen);
+    if (listen_fd < 0)
+        return EXIT_BAD;
+    if (options.listen == NULL && !worker_is_spawned()) {
+        (void)fprintf(stderr, "%s was not started by a web server. See --help.\n", app->name);
+        return EXIT_USAGE;
+    }
+    int status = serve(app->name, listen_fd);
+    if (options.listen != NULL && strncmp(options.listen, "unix:", 5) == 0)
+        (void)unlink(options.listen + 5); /* gone already: fine */
+    return status;
+}

@@ -1,0 +1,57 @@
+/*
+ * Conversations: list, search, make, change, clear, delete. Every call names the owner; another's conversation is OUTCOME_NOT_FOUND.
+ *
+ * Neighbours: message.h (what is in them), search_text.h (how a search is put to SQLite). Leaves out: JSON.
+ */
+#ifndef PARLEY_CONVERSATION_H
+#define PARLEY_CONVERSATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/id.h"
+#include "../base/outcome.h"
+
+/* A row, lent during a callback. */
+struct conversation {
+    int64_t row;
+    const char *id;
+    const char *title;
+    const char *metadata; /* a JSON object as text */
+    bool pinned, archived;
+    int64_t created_at, updated_at; /* Unix milliseconds */
+};
+
+/* Where a page of the list ends: the next one starts behind it. */
+struct conversation_cursor {
+    int64_t updated_at, row;
+};
+
+/* Lists a user's conversations, newest first, at most `limit`, from behind `before` (NULL: from the top); only those in whose title or messages
+   `search` is found (NULL: all). Calls `each` for every row. */
+enum outcome conversation_list(int64_t user, const struct conversation_cursor *before, int limit, const char *search,
+                               void (*each)(void *arg, const struct conversation *row), void *arg, struct failure *failure);
+
+/* Makes one; `title` and `metadata` must not be NULL. Its id is written to `id`. */
+enum outcome conversation_add(int64_t user, const char *title, const char *metadata, char id[ID_BYTES], struct failure *failure);
+
+/* Reads one and calls `each` with it. */
+enum outcome conversation_get(int64_t user, const char *id, void (*each)(void *arg, const struct conversation *row), void *arg,
+                              struct failure *failure);
+
+/* What to change; what is NULL or negative stays. */
+struct conversation_change {
+    const char *title, *metadata;
+    int pinned, archived;
+};
+
+enum outcome conversation_change(int64_t user, const char *id, const struct conversation_change *change, struct failure *failure);
+
+/* Deletes it with its messages. */
+enum outcome conversation_delete(int64_t user, const char *id, struct failure *failure);
+
+/* Deletes its messages and keeps it. */
+enum outcome conversation_clear(int64_t user, const char *id, struct failure *failure);
+
+#endif

@@ -1,0 +1,504 @@
+/*
+ * Connections, pool and group commit of db.h.
+ */
+#include "db.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include "../base/limits.h"
+#include "../base/log.h"
+#include "../base/mem.h"
+#include "../base/settings.h"
+#include "upgrade.h"
+
+struct query {
+    struct db *db;
+    const char *sql; /* the key: a literal's address */
+    sqlite3_stmt *statement;
+};
+
+struct db {
+    sqlite3 *connection;
+    int error; /* SQLite's code of the first error in this unit of work */
+    struct query queries[LIMIT_STATEMENTS];
+    size_t query_count;
+    struct db *next; /* in the list of free readers */
+};
+
+/* A writer that waits for its turn, on the stack of its thread. */
+struct job {
+    db_work *work;
+    void *arg;
+    struct failure *failure;
+    enum outcome outcome;
+    bool done;
+    struct job *next;
+};
+
+enum { JOBS_PER_COMMIT = 128 };
+
+static struct {
+    pthread_mutex_t lock;    /* guards all but the writer connection in use */
+    pthread_cond_t changed;  /* a job is done, or the writer or a reader is free */
+    struct db *writer;       /* NULL: not open */
+    bool writing;            /* a thread runs jobs */
+    struct job *first, *last;
+    struct db *free_readers;
+    int reader_count;
+} store = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+/* --- errors ------------------------------------------------------------------------------------------------------- */
+
+/* The sentence for the client; the facts are in the log. */
+static enum outcome store_failure(struct failure *failure, int code)
+{
+    switch (code & 0xFF) { /* the primary code of an extended one */
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return fail(failure, OUTCOME_STORE, "The database is busy: another program holds it. Please try again.");
+    case SQLITE_FULL:
+        return fail(failure, OUTCOME_STORE, "The server's storage is full.");
+    case SQLITE_READONLY:
+        return fail(failure, OUTCOME_STORE, "The database cannot be written to.");
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+        return fail(failure, OUTCOME_STORE, "The database file is damaged or not a database.");
+    case SQLITE_NOMEM:
+        return fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+    case SQLITE_IOERR:
+        return fail(failure, OUTCOME_STORE, "The server's storage reports an error.");
+    default:
+        return fail(failure, OUTCOME_STORE, "The database cannot be used.");
+    }
+}
+
+static void note_error(struct db *db, int code, const char *doing)
+{
+    if (db->error != SQLITE_OK)
+        return;
+    db->error = sqlite3_extended_errcode(db->connection);
+    if (db->error == SQLITE_OK)
+        db->error = code;
+    log_error("the database failed (%d, %s): %.200s", db->error, sqlite3_errmsg(db->connection), doing);
+}
+
+bool db_failed(struct db *db, struct failure *failure)
+{
+    if (db->error == SQLITE_OK)
+        return false;
+    (void)store_failure(failure, db->error);
+    return true;
+}
+
+/* --- statements --------------------------------------------------------------------------------------------------- */
+
+struct query *db_query(struct db *db, const char *sql)
+{
+    if (db->error != SQLITE_OK)
+        return NULL;
+    for (size_t i = 0; i < db->query_count; i++)
+        if (db->queries[i].sql == sql)
+            return &db->queries[i];
+    if (db->query_count == LIMIT_STATEMENTS) {
+        note_error(db, SQLITE_ERROR, "too many statements");
+        return NULL;
+    }
+    struct query *query = &db->queries[db->query_count];
+    int code = sqlite3_prepare_v3(db->connection, sql, -1, SQLITE_PREPARE_PERSISTENT, &query->statement, NULL);
+    if (code != SQLITE_OK) {
+        note_error(db, code, sql);
+        return NULL;
+    }
+    query->db = db;
+    query->sql = sql;
+    db->query_count++;
+    return query;
+}
+
+static void check_bind(struct query *query, int code)
+{
+    if (code != SQLITE_OK)
+        note_error(query->db, code, query->sql);
+}
+
+void query_int(struct query *query, int index, int64_t value)
+{
+    if (query != NULL)
+        check_bind(query, sqlite3_bind_int64(query->statement, index, value));
+}
+
+void query_bytes(struct query *query, int index, const char *text, size_t len)
+{
+    if (query != NULL)
+        check_bind(query, sqlite3_bind_text64(query->statement, index, text, len, SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void query_text(struct query *query, int index, const char *text)
+{
+    if (text != NULL)
+        query_bytes(query, index, text, strlen(text));
+    else
+        query_null(query, index);
+}
+
+void query_null(struct query *query, int index)
+{
+    if (query != NULL)
+        check_bind(query, sqlite3_bind_null(query->statement, index));
+}
+
+bool query_next(struct query *query)
+{
+    if (query == NULL || query->db->error != SQLITE_OK)
+        return false;
+    int code = sqlite3_step(query->statement);
+    if (code != SQLITE_ROW && code != SQLITE_DONE)
+        note_error(query->db, code, query->sql);
+    return code == SQLITE_ROW;
+}
+
+int64_t query_get_int(struct query *query, int column)
+{
+    return sqlite3_column_int64(query->statement, column);
+}
+
+bool query_is_null(struct query *query, int column)
+{
+    return sqlite3_column_type(query->statement, column) == SQLITE_NULL;
+}
+
+const char *query_get_text(struct query *query, int column, size_t *len)
+{
+    const char *text = (const char *)sqlite3_column_text(query->statement, column);
+    if (len != NULL)
+        *len = (size_t)sqlite3_column_bytes(query->statement, column);
+    return text;
+}
+
+void query_end(struct query *query)
+{
+    if (query == NULL)
+        return;
+    (void)sqlite3_reset(query->statement); /* repeats the error of the last step, which was noted */
+    (void)sqlite3_clear_bindings(query->statement);
+}
+
+int query_run(struct query *query)
+{
+    (void)query_next(query);
+    query_end(query);
+    if (query == NULL || query->db->error != SQLITE_OK)
+        return -1;
+    return sqlite3_changes(query->db->connection);
+}
+
+/* --- connections -------------------------------------------------------------------------------------------------- */
+
+static bool run_sql(struct db *db, const char *sql)
+{
+    int code = sqlite3_exec(db->connection, sql, NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        note_error(db, code, sql);
+    return code == SQLITE_OK;
+}
+
+/* WAL needs memory shared by all who use the file, which network file systems do not give (SQLite, "Write-Ahead Logging", section 1). */
+static bool is_on_network(const char *path)
+{
+    static const long kinds[] = {0x6969 /* NFS */, 0x517B /* SMB */, 0xFF534D42 /* CIFS */, 0xFE534D42 /* SMB2 */, 0x65735546 /* FUSE */,
+                                 0x01021997 /* 9P */, 0x00C36400 /* Ceph */, 0x5346414F /* AFS */};
+    struct statfs status;
+    if (statfs(path, &status) != 0)
+        return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if ((unsigned long)status.f_type == (unsigned long)kinds[i])
+            return true;
+    return false;
+}
+
+static void close_connection(struct db *db)
+{
+    for (size_t i = 0; i < db->query_count; i++)
+        (void)sqlite3_finalize(db->queries[i].statement);
+    if (sqlite3_close(db->connection) != SQLITE_OK)
+        log_error("a database connection cannot be closed: %s", sqlite3_errmsg(db->connection));
+    mem_free(db);
+}
+
+/* Makes the folders above the database, as far as they are missing. */
+static void make_folders(const char *path)
+{
+    char *copy = mem_copy(path);
+    for (char *slash = copy != NULL ? strchr(copy + 1, '/') : NULL; slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(copy, 0700) != 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
+            log_warning("the folder %s cannot be made: %s", copy, strerror(errno));
+        *slash = '/';
+    }
+    mem_free(copy);
+}
+
+/* Opens a connection; NULL, with *failure filled, when that fails. */
+static struct db *open_connection(bool for_writing, struct failure *failure)
+{
+    struct db *db = mem_new(1, sizeof *db);
+    if (db == NULL) {
+        (void)fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+        return NULL;
+    }
+    if (for_writing)
+        make_folders(settings.db_path);
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (for_writing ? SQLITE_OPEN_CREATE : 0);
+    int code = sqlite3_open_v2(settings.db_path, &db->connection, flags, NULL);
+    if (code != SQLITE_OK)
+        note_error(db, code, settings.db_path);
+    (void)sqlite3_busy_timeout(db->connection, (int)settings.db_busy_ms);
+    bool good = db->error == SQLITE_OK &&
+                run_sql(db, "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024");
+    if (good && for_writing) {
+        /* before anything is changed: the file may be somebody else's, or newer */
+        if (schema_upgrade(db->connection, settings.db_path, failure) != OUTCOME_OK) {
+            close_connection(db);
+            return NULL;
+        }
+        if (is_on_network(settings.db_path))
+            log_warning("%s is on a network file system: using a rollback journal, which is slower", settings.db_path);
+        good = run_sql(db, is_on_network(settings.db_path) ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL") &&
+               run_sql(db, strcasecmp(settings.db_sync, "normal") == 0 ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
+    } else if (good) {
+        good = run_sql(db, "PRAGMA query_only = ON");
+    }
+    if (!good) {
+        (void)store_failure(failure, db->error);
+        close_connection(db);
+        return NULL;
+    }
+    return db;
+}
+
+/* --- writing ------------------------------------------------------------------------------------------------------ */
+
+/* Runs one job inside the open transaction. False when SQLite rolled the whole transaction back. */
+static bool run_job(struct db *db, struct job *job)
+{
+    db->error = SQLITE_OK;
+    if (!run_sql(db, "SAVEPOINT job")) {
+        job->outcome = store_failure(job->failure, db->error);
+        return sqlite3_get_autocommit(db->connection) == 0;
+    }
+    job->outcome = job->work(db, job->arg, job->failure);
+    if (db->error != SQLITE_OK)
+        job->outcome = store_failure(job->failure, db->error);
+    if (sqlite3_get_autocommit(db->connection) != 0)
+        return false;
+    int error = db->error;
+    db->error = SQLITE_OK;
+    if (job->outcome != OUTCOME_OK)
+        (void)run_sql(db, "ROLLBACK TO job");
+    (void)run_sql(db, "RELEASE job");
+    if (db->error == SQLITE_OK)
+        db->error = error;
+    return true;
+}
+
+static void fail_jobs(struct job *jobs, int code)
+{
+    for (struct job *job = jobs; job != NULL; job = job->next)
+        if (job->outcome == OUTCOME_OK)
+            job->outcome = store_failure(job->failure, code);
+}
+
+/* Runs a list of jobs as one transaction on the writer connection, which this thread has to itself. */
+static void run_jobs(struct db *db, struct job *jobs)
+{
+    db->error = SQLITE_OK;
+    if (!run_sql(db, "BEGIN IMMEDIATE")) {
+        fail_jobs(jobs, db->error);
+        return;
+    }
+    for (struct job *job = jobs; job != NULL; job = job->next)
+        if (!run_job(db, job)) { /* disk full, I/O error: SQLite has undone everything */
+            fail_jobs(jobs, db->error != SQLITE_OK ? db->error : SQLITE_IOERR);
+            return;
+        }
+    db->error = SQLITE_OK;
+    if (run_sql(db, "COMMIT"))
+        return;
+    fail_jobs(jobs, db->error);
+    if (sqlite3_get_autocommit(db->connection) == 0)
+        (void)run_sql(db, "ROLLBACK");
+}
+
+/* Takes up to JOBS_PER_COMMIT jobs off the queue. Called with the lock held. */
+static struct job *take_jobs(void)
+{
+    struct job *jobs = store.first, *last = jobs;
+    for (int i = 1; i < JOBS_PER_COMMIT && last->next != NULL; i++)
+        last = last->next;
+    store.first = last->next;
+    last->next = NULL;
+    return jobs;
+}
+
+/* After an error of the file or the disk a connection is not trusted again: the next writer opens a new one. */
+static void drop_broken_writer(void)
+{
+    int code = store.writer->error & 0xFF;
+    if (code == SQLITE_IOERR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_READONLY || code == SQLITE_CANTOPEN) {
+        close_connection(store.writer);
+        store.writer = NULL;
+    }
+}
+
+/* Makes sure that the writer connection is open. Called by the thread that writes, without the lock. */
+static enum outcome ensure_writer(struct failure *failure)
+{
+    if (store.writer == NULL)
+        store.writer = open_connection(true, failure);
+    return store.writer != NULL ? OUTCOME_OK : failure->outcome;
+}
+
+enum outcome db_write(db_work *work, void *arg, struct failure *failure)
+{
+    struct job mine = {.work = work, .arg = arg, .failure = failure};
+    pthread_mutex_lock(&store.lock);
+    if (store.first == NULL)
+        store.first = &mine;
+    else
+        store.last->next = &mine;
+    store.last = &mine;
+    while (!mine.done && store.writing)
+        pthread_cond_wait(&store.changed, &store.lock);
+    if (!mine.done) { /* nobody writes: this thread does, for all that wait (its own job is the first of them or near it) */
+        store.writing = true;
+        while (!mine.done) {
+            struct job *jobs = take_jobs();
+            pthread_mutex_unlock(&store.lock);
+            struct failure trouble = {0};
+            if (ensure_writer(&trouble) == OUTCOME_OK) {
+                run_jobs(store.writer, jobs);
+                drop_broken_writer();
+            } else {
+                for (struct job *job = jobs; job != NULL; job = job->next) {
+                    *job->failure = trouble;
+                    job->outcome = trouble.outcome;
+                }
+            }
+            pthread_mutex_lock(&store.lock);
+            for (struct job *job = jobs, *next; job != NULL; job = next) {
+                next = job->next; /* read first: a job that is done is gone */
+                job->done = true;
+            }
+        }
+        store.writing = false;
+        pthread_cond_broadcast(&store.changed);
+    }
+    pthread_mutex_unlock(&store.lock);
+    return mine.outcome;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------ */
+
+static enum outcome do_nothing(struct db *db, void *arg, struct failure *failure)
+{
+    (void)db;
+    (void)arg;
+    (void)failure;
+    return OUTCOME_OK;
+}
+
+/* Lends a reader; NULL, with *failure filled, when the database cannot be opened. */
+static struct db *take_reader(struct failure *failure)
+{
+    pthread_mutex_lock(&store.lock);
+    bool must_create = store.writer == NULL && store.reader_count == 0;
+    pthread_mutex_unlock(&store.lock);
+    if (must_create && db_write(do_nothing, NULL, failure) != OUTCOME_OK) /* makes or upgrades the file first */
+        return NULL;
+    pthread_mutex_lock(&store.lock);
+    while (store.free_readers == NULL && store.reader_count == LIMIT_STORE_READERS)
+        pthread_cond_wait(&store.changed, &store.lock);
+    struct db *db = store.free_readers;
+    if (db != NULL)
+        store.free_readers = db->next;
+    else
+        store.reader_count++;
+    pthread_mutex_unlock(&store.lock);
+    if (db != NULL)
+        return db;
+    db = open_connection(false, failure);
+    if (db == NULL) {
+        pthread_mutex_lock(&store.lock);
+        store.reader_count--;
+        pthread_cond_broadcast(&store.changed);
+        pthread_mutex_unlock(&store.lock);
+    }
+    return db;
+}
+
+static void give_back_reader(struct db *db)
+{
+    bool broken = db->error != SQLITE_OK; /* a connection that failed is not trusted again */
+    if (broken)
+        close_connection(db);
+    pthread_mutex_lock(&store.lock);
+    if (broken) {
+        store.reader_count--;
+    } else {
+        db->next = store.free_readers;
+        store.free_readers = db;
+    }
+    pthread_cond_broadcast(&store.changed);
+    pthread_mutex_unlock(&store.lock);
+}
+
+enum outcome db_read(db_work *work, void *arg, struct failure *failure)
+{
+    struct db *db = take_reader(failure);
+    if (db == NULL)
+        return failure->outcome;
+    enum outcome outcome = OUTCOME_OK;
+    if (run_sql(db, "BEGIN")) /* one snapshot for all statements of the work */
+        outcome = work(db, arg, failure);
+    if (db->error != SQLITE_OK)
+        outcome = store_failure(failure, db->error);
+    if (sqlite3_get_autocommit(db->connection) == 0)
+        (void)run_sql(db, "COMMIT");
+    give_back_reader(db);
+    return outcome;
+}
+
+static enum outcome read_something(struct db *db, void *arg, struct failure *failure)
+{
+    (void)arg;
+    (void)failure;
+    struct query *query = db_query(db, "SELECT count(*) FROM users WHERE id = 0");
+    (void)query_next(query);
+    query_end(query);
+    return OUTCOME_OK;
+}
+
+enum outcome db_check(struct failure *failure)
+{
+    return db_read(read_something, NULL, failure);
+}
+
+void db_close(void)
+{
+    for (struct db *db = store.free_readers, *next; db != NULL; db = next) {
+        next = db->next;
+        close_connection(db);
+    }
+    if (store.writer != NULL)
+        close_connection(store.writer);
+    store.free_readers = NULL;
+    store.writer = NULL;
+    store.reader_count = 0;
+}

@@ -1,0 +1,63 @@
+/*
+ * The one door to SQLite: connections, transactions, statements.
+ *
+ * Reads take a connection from a pool. Writes go through one connection of the process: callers queue, and whoever finds the writer free runs
+ * all that wait as one SQLite transaction (each in a savepoint of its own) and commits once. So many small durable writes share one
+ * sync, threads never fight over SQLite's single writer, and a caller returns only after its commit. Other processes are waited for up to
+ * DB_BUSY_SECONDS. The database need not be usable when the program starts: each access tries to open it.
+ * Neighbours: the files of this folder, one per noun, which hold all SQL. Leaves out: what the tables mean (schema.sql).
+ */
+#ifndef PARLEY_DB_H
+#define PARLEY_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/outcome.h"
+
+struct db;    /* a connection, lent to a unit of work */
+struct query; /* a prepared statement with its bindings */
+
+/* A unit of work. Returns OUTCOME_OK, or fills *failure and returns something else: a writer's changes are then undone. It may run on another
+   thread, and a failed commit may undo it after it returned OUTCOME_OK: only the outcome of db_write() counts. */
+typedef enum outcome db_work(struct db *db, void *arg, struct failure *failure);
+
+/* Runs `work` on a connection that only reads; all its statements see one snapshot. OUTCOME_STORE when the database cannot be used. */
+enum outcome db_read(db_work *work, void *arg, struct failure *failure);
+
+/* Runs `work` in a write transaction and commits it to disk. OUTCOME_STORE when the database cannot be used or the commit fails. */
+enum outcome db_write(db_work *work, void *arg, struct failure *failure);
+
+/* Whether the database can be used now: opens it if need be and reads from it. */
+enum outcome db_check(struct failure *failure);
+
+/* Closes all connections. No other thread may be inside this file. */
+void db_close(void);
+
+/* Inside a unit of work. The statement for `sql`, a string literal (its address is the key under which it is kept), ready to be bound.
+   NULL only after an error, which db_failed() tells; all calls below accept NULL. */
+struct query *db_query(struct db *db, const char *sql);
+
+void query_int(struct query *query, int index, int64_t value);   /* index counts from 1 */
+void query_text(struct query *query, int index, const char *text); /* NULL binds SQL NULL; the text must live until query_end() */
+void query_bytes(struct query *query, int index, const char *text, size_t len);
+void query_null(struct query *query, int index);
+
+/* Steps to the next row: false at the end or on an error. */
+bool query_next(struct query *query);
+
+int64_t query_get_int(struct query *query, int column); /* column counts from 0 */
+bool query_is_null(struct query *query, int column);
+const char *query_get_text(struct query *query, int column, size_t *len); /* NULL for SQL NULL; good until the next step. `len` may be NULL */
+
+/* Ends the use of a statement; its bindings are cleared. */
+void query_end(struct query *query);
+
+/* Runs a statement that returns no rows and ends it. The number of rows that it changed, -1 on an error. */
+int query_run(struct query *query);
+
+/* Whether a statement of this unit of work failed; fills *failure with OUTCOME_STORE and a sentence if so. */
+bool db_failed(struct db *db, struct failure *failure);
+
+#endif

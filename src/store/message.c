@@ -1,0 +1,408 @@
+/*
+ * All SQL about messages: see message.h.
+ */
+#include "message.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../base/buf.h"
+#include "../base/clock.h"
+#include "db.h"
+#include "search_text.h"
+
+/* --- the beginning of a turn -------------------------------------------------------------------------------------- */
+
+/* Makes the conversation of a turn that names none. For a rolling one that exists, nothing happens. */
+static void add_conversation(struct db *db, const struct message_begin *begin, int64_t now)
+{
+    struct query *query = db_query(db, "INSERT INTO conversations (public_id, user_id, rolling_for, created_at, updated_at) "
+                                       "VALUES (?1, ?2, ?3, ?4, ?4) "
+                                       "ON CONFLICT (user_id, rolling_for) WHERE rolling_for IS NOT NULL DO NOTHING");
+    query_text(query, 1, begin->conversation);
+    query_int(query, 2, begin->user);
+    query_text(query, 3, begin->rolling_for);
+    query_int(query, 4, now);
+    (void)query_run(query);
+}
+
+/* The row and id of the turn's conversation; 0: there is none that is the user's. */
+static int64_t find_conversation(struct db *db, struct message_begin *begin)
+{
+    struct query *query;
+    if (begin->conversation_id == NULL && begin->rolling_for != NULL) {
+        query = db_query(db, "SELECT id, public_id FROM conversations WHERE user_id = ?1 AND rolling_for = ?2");
+        query_text(query, 2, begin->rolling_for);
+    } else {
+        query = db_query(db, "SELECT id, public_id FROM conversations WHERE user_id = ?1 AND public_id = ?2");
+        query_text(query, 2, begin->conversation_id != NULL ? begin->conversation_id : begin->conversation);
+    }
+    query_int(query, 1, begin->user);
+    int64_t row = 0;
+    if (query_next(query)) {
+        row = query_get_int(query, 0);
+        (void)snprintf(begin->conversation, ID_BYTES, "%s", query_get_text(query, 1, NULL));
+    }
+    query_end(query);
+    return row;
+}
+
+/* Adds the question below the answer it follows, unless that answer still streams or is none of this conversation. The number of rows. */
+static int add_question(struct db *db, const struct message_begin *begin, int64_t conversation, int64_t now, const char *search_text)
+{
+    struct query *query = db_query(db,
+        "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, content, search_text, metadata, created_at) "
+        "SELECT ?1, c.id, c.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM messages WHERE conversation_id = c.id), "
+        "  p.id, 'user', ?2, ?3, ?4, ?5 FROM conversations AS c "
+        "LEFT JOIN messages AS p ON p.conversation_id = c.id AND p.role = 'assistant' "
+        "  AND CASE WHEN ?6 IS NULL THEN p.id = c.leaf_id ELSE p.public_id = ?6 END "
+        "WHERE c.id = ?7 AND (p.id IS NOT NULL OR ?6 IS 'root' OR (?6 IS NULL AND c.leaf_id IS NULL)) "
+        "  AND (p.status IS NOT 'streaming' OR p.seen_at < ?8)");
+    query_text(query, 1, begin->question);
+    query_bytes(query, 2, begin->content, begin->content_len);
+    query_text(query, 3, search_text);
+    query_text(query, 4, begin->metadata);
+    query_int(query, 5, now);
+    query_text(query, 6, begin->parent_id);
+    query_int(query, 7, conversation);
+    query_int(query, 8, now - MESSAGE_LOST_AFTER_MS);
+    return query_run(query);
+}
+
+/* Why add_question() added nothing. */
+static enum outcome explain_refusal(struct db *db, const struct message_begin *begin, int64_t conversation, struct failure *failure)
+{
+    if (begin->parent_id != NULL) {
+        struct query *query = db_query(db, "SELECT 1 FROM messages WHERE conversation_id = ?1 AND public_id = ?2 AND role = 'assistant'");
+        query_int(query, 1, conversation);
+        query_text(query, 2, begin->parent_id);
+        bool found = query_next(query);
+        query_end(query);
+        if (!found)
+            return fail(failure, OUTCOME_BAD_FIELD, "\"parent_id\" is not an answer of this conversation.");
+    }
+    return fail(failure, OUTCOME_BUSY, "The last answer is still being written. Wait for its end, or stop it.");
+}
+
+static int64_t find_row(struct db *db, const char *id)
+{
+    struct query *query = db_query(db, "SELECT id FROM messages WHERE public_id = ?1");
+    query_text(query, 1, id);
+    int64_t row = query_next(query) ? query_get_int(query, 0) : 0;
+    query_end(query);
+    return row;
+}
+
+static void add_answer(struct db *db, const struct message_begin *begin, int64_t now)
+{
+    struct query *query = db_query(db,
+        "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, status, process, seen_at, created_at) "
+        "SELECT ?1, q.conversation_id, q.user_id, q.seq + 1, q.id, 'assistant', 'streaming', ?3, ?4, ?4 FROM messages AS q WHERE q.id = ?2");
+    query_text(query, 1, begin->answer);
+    query_int(query, 2, begin->question_row);
+    query_text(query, 3, begin->process);
+    query_int(query, 4, now);
+    (void)query_run(query);
+}
+
+/* The conversation's newest message, and its title if it has none. */
+static void update_conversation(struct db *db, const struct message_begin *begin, int64_t conversation, int64_t now)
+{
+    struct buf spaced;
+    buf_init(&spaced, SIZE_MAX / 2);
+    search_space(&spaced, begin->title, strlen(begin->title));
+    struct query *query = db_query(db, "UPDATE conversations SET leaf_id = ?2, updated_at = ?3 WHERE id = ?1");
+    query_int(query, 1, conversation);
+    query_int(query, 2, begin->answer_row);
+    query_int(query, 3, now);
+    (void)query_run(query);
+    query = db_query(db, "UPDATE conversations SET title = ?2, title_search = ?3 WHERE id = ?1 AND title = ''");
+    query_int(query, 1, conversation);
+    query_text(query, 2, begin->title);
+    query_text(query, 3, spaced.len > 0 ? spaced.data : NULL);
+    (void)query_run(query);
+    buf_free(&spaced);
+}
+
+static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure)
+{
+    struct message_begin *begin = arg;
+    int64_t now = clock_unix_ms();
+    struct buf spaced;
+    buf_init(&spaced, SIZE_MAX / 2);
+    search_space(&spaced, begin->content, begin->content_len);
+
+    if (begin->conversation_id == NULL)
+        add_conversation(db, begin, now);
+    int64_t conversation = find_conversation(db, begin);
+    int added = conversation != 0 ? add_question(db, begin, conversation, now, spaced.len > 0 ? spaced.data : NULL) : 0;
+    buf_free(&spaced);
+    if (db_failed(db, failure))
+        return failure->outcome;
+    if (conversation == 0)
+        return fail(failure, OUTCOME_NOT_FOUND, "There is no such conversation.");
+    if (added == 0)
+        return explain_refusal(db, begin, conversation, failure);
+
+    begin->question_row = find_row(db, begin->question);
+    add_answer(db, begin, now);
+    begin->answer_row = find_row(db, begin->answer);
+    update_conversation(db, begin, conversation, now);
+    return OUTCOME_OK;
+}
+
+enum outcome message_begin_turn(struct message_begin *begin, struct failure *failure)
+{
+    if (!id_new(begin->conversation) || !id_new(begin->question) || !id_new(begin->answer))
+        return fail(failure, OUTCOME_INTERNAL, "The server has no random numbers.");
+    return db_write(begin_turn, begin, failure);
+}
+
+/* --- the end of a turn -------------------------------------------------------------------------------------------- */
+
+static void query_count(struct query *query, int index, int64_t count)
+{
+    if (count == MESSAGE_UNKNOWN)
+        query_null(query, index);
+    else
+        query_int(query, index, count);
+}
+
+static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
+{
+    const struct message_end *end = arg;
+    int64_t now = clock_unix_ms();
+    struct buf spaced;
+    buf_init(&spaced, SIZE_MAX / 2);
+    search_space(&spaced, end->content, end->content_len);
+    /* `interrupted` too: another process may have taken us for dead */
+    struct query *query = db_query(db,
+        "UPDATE messages SET content = ?3, search_text = ?4, reasoning = ?5, status = ?6, model = ?7, finish_reason = ?8, prompt_tokens = ?9, "
+        "completion_tokens = ?10, cached_tokens = ?11, reasoning_tokens = ?12, error_code = ?13, error_message = ?14, finished_at = ?15, "
+        "process = NULL, seen_at = NULL, stop = 0 "
+        "WHERE id = ?1 AND process = ?2 AND status IN ('streaming', 'interrupted')");
+    query_int(query, 1, end->row);
+    query_text(query, 2, end->process);
+    query_bytes(query, 3, end->content, end->content_len);
+    query_text(query, 4, spaced.len > 0 ? spaced.data : NULL);
+    if (end->reasoning != NULL)
+        query_bytes(query, 5, end->reasoning, end->reasoning_len);
+    query_text(query, 6, end->status);
+    query_text(query, 7, end->model);
+    query_text(query, 8, end->finish_reason);
+    query_count(query, 9, end->usage.prompt_tokens);
+    query_count(query, 10, end->usage.completion_tokens);
+    query_count(query, 11, end->usage.cached_tokens);
+    query_count(query, 12, end->usage.reasoning_tokens);
+    query_text(query, 13, end->error_code);
+    query_text(query, 14, end->error_message);
+    query_int(query, 15, now);
+    int changed = query_run(query);
+    buf_free(&spaced);
+    if (changed == 0)
+        return fail(failure, OUTCOME_NOT_FOUND, "The conversation was deleted while its answer was being written.");
+    query = db_query(db, "UPDATE conversations SET updated_at = ?2 WHERE id = (SELECT conversation_id FROM messages WHERE id = ?1)");
+    query_int(query, 1, end->row);
+    query_int(query, 2, now);
+    (void)query_run(query);
+    return OUTCOME_OK;
+}
+
+enum outcome message_end_turn(const struct message_end *end, struct failure *failure)
+{
+    struct message_end copy = *end; /* db_work takes a plain pointer */
+    return db_write(end_turn, &copy, failure);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------ */
+
+#define COLUMNS                                                                                                              \
+    "m.public_id, (SELECT p.public_id FROM messages AS p WHERE p.id = m.parent_id), m.role, m.content, m.reasoning, m.status, m.model, "      \
+    "m.finish_reason, m.prompt_tokens, m.completion_tokens, m.cached_tokens, m.reasoning_tokens, m.error_code, m.error_message, "            \
+    "m.metadata, m.created_at, m.finished_at"
+
+struct reading {
+    int64_t user, question_row;
+    const char *conversation_id;
+    int limit;
+    void (*each)(void *arg, const struct message *row);
+    void *arg;
+    bool found_lost;
+};
+
+static int64_t get_count(struct query *query, int column)
+{
+    return query_is_null(query, column) ? MESSAGE_UNKNOWN : query_get_int(query, column);
+}
+
+static void read_rows(struct query *query, const struct reading *reading)
+{
+    while (query_next(query)) {
+        struct message row = {0};
+        row.id = query_get_text(query, 0, NULL);
+        row.parent_id = query_get_text(query, 1, NULL);
+        row.role = query_get_text(query, 2, NULL);
+        row.content = query_get_text(query, 3, &row.content_len);
+        row.reasoning = query_get_text(query, 4, NULL);
+        row.status = query_get_text(query, 5, NULL);
+        row.model = query_get_text(query, 6, NULL);
+        row.finish_reason = query_get_text(query, 7, NULL);
+        row.usage = (struct message_usage){get_count(query, 8), get_count(query, 9), get_count(query, 10), get_count(query, 11)};
+        row.error_code = query_get_text(query, 12, NULL);
+        row.error_message = query_get_text(query, 13, NULL);
+        row.metadata = query_get_text(query, 14, NULL);
+        row.created_at = query_get_int(query, 15);
+        row.finished_at = query_get_int(query, 16);
+        reading->each(reading->arg, &row);
+    }
+    query_end(query);
+}
+
+static enum outcome list(struct db *db, void *arg, struct failure *failure)
+{
+    struct reading *reading = arg;
+    struct query *query = db_query(db, "SELECT " COLUMNS " FROM messages AS m JOIN conversations AS c ON c.id = m.conversation_id "
+                                       "WHERE c.user_id = ?1 AND c.public_id = ?2 ORDER BY m.seq");
+    query_int(query, 1, reading->user);
+    query_text(query, 2, reading->conversation_id);
+    read_rows(query, reading);
+    (void)failure;
+    return OUTCOME_OK;
+}
+
+#define LOST                                                                                                                 \
+    "FROM messages AS m JOIN conversations AS c ON c.id = m.conversation_id "                                                \
+    "WHERE c.user_id = ?1 AND c.public_id = ?2 AND m.status = 'streaming' AND m.seen_at < ?3"
+
+static enum outcome look_for_lost(struct db *db, void *arg, struct failure *failure)
+{
+    struct reading *reading = arg;
+    struct query *query = db_query(db, "SELECT 1 " LOST " LIMIT 1");
+    query_int(query, 1, reading->user);
+    query_text(query, 2, reading->conversation_id);
+    query_int(query, 3, clock_unix_ms() - MESSAGE_LOST_AFTER_MS);
+    reading->found_lost = query_next(query);
+    query_end(query);
+    (void)failure;
+    return OUTCOME_OK;
+}
+
+static enum outcome mark_lost(struct db *db, void *arg, struct failure *failure)
+{
+    struct reading *reading = arg;
+    struct query *query = db_query(db, "UPDATE messages SET status = 'interrupted', error_code = 'interrupted', "
+                                       "error_message = 'The server stopped while this answer was being written.', finished_at = seen_at "
+                                       "WHERE id IN (SELECT m.id " LOST ")");
+    query_int(query, 1, reading->user);
+    query_text(query, 2, reading->conversation_id);
+    query_int(query, 3, clock_unix_ms() - MESSAGE_LOST_AFTER_MS);
+    (void)query_run(query);
+    (void)failure;
+    return OUTCOME_OK;
+}
+
+enum outcome message_list(int64_t user, const char *conversation_id, void (*each)(void *arg, const struct message *row), void *arg,
+                          struct failure *failure)
+{
+    struct reading reading = {.user = user, .conversation_id = conversation_id, .each = each, .arg = arg};
+    enum outcome outcome = db_read(look_for_lost, &reading, failure);
+    if (outcome == OUTCOME_OK && reading.found_lost)
+        (void)db_write(mark_lost, &reading, failure); /* when it cannot be marked now, it will be the next time */
+    if (outcome == OUTCOME_OK)
+        outcome = db_read(list, &reading, failure);
+    return outcome;
+}
+
+static enum outcome history(struct db *db, void *arg, struct failure *failure)
+{
+    struct reading *reading = arg;
+    struct query *query = db_query(db,
+        "WITH RECURSIVE path (id, step) AS ("
+        "  SELECT m.id, 1 FROM messages AS m JOIN conversations AS c ON c.id = m.conversation_id WHERE m.id = ?1 AND c.user_id = ?2 "
+        "  UNION ALL SELECT m.parent_id, path.step + 1 FROM path JOIN messages AS m ON m.id = path.id "
+        "  WHERE m.parent_id IS NOT NULL AND path.step < ?3) "
+        "SELECT " COLUMNS " FROM path JOIN messages AS m ON m.id = path.id ORDER BY path.step");
+    query_int(query, 1, reading->question_row);
+    query_int(query, 2, reading->user);
+    query_int(query, 3, reading->limit);
+    read_rows(query, reading);
+    (void)failure;
+    return OUTCOME_OK;
+}
+
+enum outcome message_history(int64_t user, int64_t question_row, int limit, void (*each)(void *arg, const struct message *row), void *arg,
+                             struct failure *failure)
+{
+    struct reading reading = {.user = user, .question_row = question_row, .limit = limit, .each = each, .arg = arg};
+    return db_read(history, &reading, failure);
+}
+
+/* --- running answers ---------------------------------------------------------------------------------------------- */
+
+struct stopping {
+    int64_t user;
+    const char *conversation_id, *process;
+    int running;
+    void (*each)(void *arg, int64_t row);
+    void *arg;
+};
+
+static enum outcome ask_stop(struct db *db, void *arg, struct failure *failure)
+{
+    struct stopping *stopping = arg;
+    struct query *query = db_query(db, "SELECT id FROM conversations WHERE user_id = ?1 AND public_id = ?2");
+    query_int(query, 1, stopping->user);
+    query_text(query, 2, stopping->conversation_id);
+    int64_t conversation = query_next(query) ? query_get_int(query, 0) : 0;
+    query_end(query);
+    if (conversation == 0)
+        return db_failed(db, failure) ? failure->outcome : fail(failure, OUTCOME_NOT_FOUND, "There is no such conversation.");
+    query = db_query(db, "UPDATE messages SET stop = 1 WHERE conversation_id = ?1 AND status = 'streaming' AND seen_at >= ?2");
+    query_int(query, 1, conversation);
+    query_int(query, 2, clock_unix_ms() - MESSAGE_LOST_AFTER_MS);
+    stopping->running = query_run(query);
+    return OUTCOME_OK;
+}
+
+enum outcome message_ask_stop(int64_t user, const char *conversation_id, int *running, struct failure *failure)
+{
+    struct stopping stopping = {.user = user, .conversation_id = conversation_id};
+    enum outcome outcome = db_write(ask_stop, &stopping, failure);
+    *running = stopping.running;
+    return outcome;
+}
+
+static enum outcome heartbeat(struct db *db, void *arg, struct failure *failure)
+{
+    struct query *query = db_query(db, "UPDATE messages SET seen_at = ?2 WHERE status = 'streaming' AND process = ?1");
+    query_text(query, 1, arg);
+    query_int(query, 2, clock_unix_ms());
+    (void)query_run(query);
+    (void)failure;
+    return OUTCOME_OK;
+}
+
+enum outcome message_heartbeat(const char *process, struct failure *failure)
+{
+    char copy[ID_BYTES] = "";
+    (void)strncat(copy, process, ID_LEN); /* db_work takes a plain pointer */
+    return db_write(heartbeat, copy, failure);
+}
+
+static enum outcome stops(struct db *db, void *arg, struct failure *failure)
+{
+    struct stopping *stopping = arg;
+    struct query *query = db_query(db, "SELECT id FROM messages WHERE status = 'streaming' AND process = ?1 AND stop = 1");
+    query_text(query, 1, stopping->process);
+    while (query_next(query))
+        stopping->each(stopping->arg, query_get_int(query, 0));
+    query_end(query);
+    (void)failure;
+    return OUTCOME_OK;
+}
+
+enum outcome message_stops(const char *process, void (*each)(void *arg, int64_t row), void *arg, struct failure *failure)
+{
+    struct stopping stopping = {.process = process, .each = each, .arg = arg};
+    return db_read(stops, &stopping, failure);
+}

@@ -1,0 +1,95 @@
+/*
+ * Messages: the beginning and the end of a turn, a conversation's tree, the history that a model is sent, Stop.
+ *
+ * Neighbours: conversation.h. Leaves out: JSON; what a turn does between its two transactions (src/chat/turn.c).
+ */
+#ifndef PARLEY_MESSAGE_H
+#define PARLEY_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../base/id.h"
+#include "../base/outcome.h"
+
+/* A streaming answer whose process has not been heard of for so long was lost with it. The process writes its heartbeat much more often. */
+enum { MESSAGE_LOST_AFTER_MS = 20000, MESSAGE_HEARTBEAT_MS = 4000 };
+
+/* What a turn begins with. Texts may be NULL where that is said. */
+struct message_begin {
+    int64_t user;
+    const char *conversation_id; /* NULL: the rolling one, or a new one */
+    const char *rolling_for;     /* whose rolling conversation, when conversation_id is NULL; NULL: a new conversation */
+    const char *parent_id;       /* the answer that this message follows; "root": none; NULL: the latest of the conversation */
+    const char *content;
+    size_t content_len;
+    const char *title;    /* for a conversation that has none yet */
+    const char *metadata; /* a JSON object as text */
+    const char *process;  /* who makes the answer */
+    /* results */
+    char conversation[ID_BYTES], question[ID_BYTES], answer[ID_BYTES];
+    int64_t question_row, answer_row;
+};
+
+/* Stores the user's message and an empty answer with status `streaming`, in one transaction, and makes the conversation where there is none.
+   OUTCOME_NOT_FOUND: no such conversation; OUTCOME_BAD_FIELD: parent_id is no answer of it; OUTCOME_BUSY: the answer that this message would follow
+   still streams. */
+enum outcome message_begin_turn(struct message_begin *begin, struct failure *failure);
+
+enum { MESSAGE_UNKNOWN = -1 }; /* a count that the provider did not give */
+
+struct message_usage {
+    int64_t prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens; /* MESSAGE_UNKNOWN: not given */
+};
+
+/* How an answer ended. */
+struct message_end {
+    int64_t row;
+    const char *process;
+    const char *status; /* "done", "error", "stopped" or "interrupted" */
+    const char *content;
+    size_t content_len;
+    const char *reasoning; /* NULL: none */
+    size_t reasoning_len;
+    const char *model, *finish_reason; /* may be NULL */
+    struct message_usage usage;
+    const char *error_code, *error_message; /* NULL unless something went wrong */
+};
+
+/* Stores the end of an answer. OUTCOME_NOT_FOUND when its conversation was deleted meanwhile. */
+enum outcome message_end_turn(const struct message_end *end, struct failure *failure);
+
+/* A row, lent during a callback. */
+struct message {
+    const char *id, *parent_id; /* parent_id NULL: the first of a branch */
+    const char *role;
+    const char *content;
+    size_t content_len;
+    const char *reasoning; /* may be NULL */
+    const char *status, *model, *finish_reason; /* the last two may be NULL */
+    struct message_usage usage;
+    const char *error_code, *error_message; /* may be NULL */
+    const char *metadata;
+    int64_t created_at, finished_at; /* Unix milliseconds; finished_at 0: not finished or not an answer */
+};
+
+/* Calls `each` for all messages of a conversation in the order in which they were written. Answers that were lost with their process are marked
+   first. The conversation is known to exist and to be the user's; otherwise there are none. */
+enum outcome message_list(int64_t user, const char *conversation_id, void (*each)(void *arg, const struct message *row), void *arg,
+                          struct failure *failure);
+
+/* Calls `each` for the messages that lead to `question_row`, it included: at most `limit`, the newest first. */
+enum outcome message_history(int64_t user, int64_t question_row, int limit, void (*each)(void *arg, const struct message *row), void *arg,
+                             struct failure *failure);
+
+/* Asks for all running answers of a conversation to stop. *running tells how many there were. OUTCOME_NOT_FOUND: no such conversation. */
+enum outcome message_ask_stop(int64_t user, const char *conversation_id, int *running, struct failure *failure);
+
+/* For the process that makes answers: writes its heartbeat. */
+enum outcome message_heartbeat(const char *process, struct failure *failure);
+
+/* For the process that makes answers: calls `each` with the row of every answer of it that somebody asked to stop. */
+enum outcome message_stops(const char *process, void (*each)(void *arg, int64_t row), void *arg, struct failure *failure);
+
+#endif

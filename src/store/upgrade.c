@@ -1,0 +1,126 @@
+/*
+ * Making and upgrading the schema: see upgrade.h. The schema itself is schema.sql, embedded at build time.
+ *
+ * Before the first step an old file is copied to `<file>.version-N.bak`; steps run in one transaction with the version number, so that a
+ * crash leaves the old version or the new one.
+ */
+#include "upgrade.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/buf.h"
+#include "../base/log.h"
+
+static const char schema[] =
+#include "schema.inc"
+    ;
+
+enum { VERSION = 1 }; /* what schema.sql makes; each change of it adds a step */
+
+static const struct upgrade_step steps_of_program[] = {
+    {0, NULL}, /* version 1 is the first: there is nothing to upgrade from */
+};
+
+static int read_number(sqlite3 *connection, const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+    int number = -1;
+    if (sqlite3_prepare_v2(connection, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
+        number = sqlite3_column_int(statement, 0);
+    (void)sqlite3_finalize(statement); /* repeats the error of the step */
+    return number;
+}
+
+static enum outcome refuse(sqlite3 *connection, struct failure *failure, const char *doing)
+{
+    int code = sqlite3_errcode(connection) & 0xFF;
+    log_error("the database failed (%d, %s) while %s", sqlite3_extended_errcode(connection), sqlite3_errmsg(connection), doing);
+    (void)sqlite3_exec(connection, "ROLLBACK", NULL, NULL, NULL); /* fails when nothing is open: that is fine */
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+        return fail(failure, OUTCOME_STORE, "The database file is damaged or not a database.");
+    if (code == SQLITE_BUSY)
+        return fail(failure, OUTCOME_STORE, "The database is busy: another program holds it. Please try again.");
+    if (code == SQLITE_FULL)
+        return fail(failure, OUTCOME_STORE, "The server's storage is full.");
+    if (code == SQLITE_READONLY)
+        return fail(failure, OUTCOME_STORE, "The database cannot be written to.");
+    return fail(failure, OUTCOME_STORE, "The database cannot be used.");
+}
+
+/* Copies the file before it is changed. A copy that exists already is one of the same version: it stays. */
+static enum outcome keep_copy(sqlite3 *connection, const char *path, int version, struct failure *failure)
+{
+    struct buf copy;
+    buf_init(&copy, 8192);
+    buf_addf(&copy, "%s.version-%d.bak", path, version);
+    enum outcome outcome = OUTCOME_OK;
+    if (buf_failed(&copy)) {
+        outcome = fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+    } else if (access(copy.data, F_OK) != 0) {
+        sqlite3_stmt *statement = NULL;
+        bool good = sqlite3_prepare_v2(connection, "VACUUM INTO ?1", -1, &statement, NULL) == SQLITE_OK &&
+                    sqlite3_bind_text(statement, 1, copy.data, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE;
+        if (!good)
+            outcome = refuse(connection, failure, "copying it before an upgrade");
+        else
+            log_info("the database was copied to %s before its upgrade", copy.data);
+        (void)sqlite3_finalize(statement);
+    }
+    buf_free(&copy);
+    return outcome;
+}
+
+static enum outcome run_steps(sqlite3 *connection, const struct upgrade_step *steps, size_t count, int version, struct failure *failure)
+{
+    for (int at = read_number(connection, "PRAGMA user_version"); at < version; at++) {
+        const char *sql = NULL;
+        for (size_t i = 0; i < count; i++)
+            if (steps[i].from == at)
+                sql = steps[i].sql;
+        if (sql == NULL) {
+            (void)sqlite3_exec(connection, "ROLLBACK", NULL, NULL, NULL); /* nothing was changed */
+            return fail(failure, OUTCOME_STORE, "The database has version %d, from which this program cannot upgrade.", at);
+        }
+        char mark[64];
+        (void)snprintf(mark, sizeof mark, "PRAGMA user_version = %d", at + 1);
+        if (sqlite3_exec(connection, sql, NULL, NULL, NULL) != SQLITE_OK || sqlite3_exec(connection, mark, NULL, NULL, NULL) != SQLITE_OK)
+            return refuse(connection, failure, "upgrading it");
+        log_info("the database was upgraded to version %d", at + 1);
+    }
+    return OUTCOME_OK;
+}
+
+enum outcome schema_upgrade_with(sqlite3 *connection, const char *path, const struct upgrade_step *steps, size_t count, int version,
+                                 struct failure *failure)
+{
+    int found = read_number(connection, "PRAGMA user_version");
+    if (found == version)
+        return OUTCOME_OK;
+    if (found < 0)
+        return refuse(connection, failure, "reading its version");
+    if (found > version)
+        return fail(failure, OUTCOME_STORE, "The database was made by a newer program (its version is %d, this program knows %d).", found, version);
+    if (found > 0 && keep_copy(connection, path, found, failure) != OUTCOME_OK)
+        return failure->outcome;
+    if (sqlite3_exec(connection, "BEGIN EXCLUSIVE", NULL, NULL, NULL) != SQLITE_OK)
+        return refuse(connection, failure, "locking it");
+    found = read_number(connection, "PRAGMA user_version"); /* another process may have been faster */
+    if (found == 0 && read_number(connection, "SELECT count(*) FROM sqlite_master") > 0) {
+        (void)sqlite3_exec(connection, "ROLLBACK", NULL, NULL, NULL); /* nothing was changed */
+        return fail(failure, OUTCOME_STORE, "The database file belongs to another program.");
+    }
+    if (found == 0 && sqlite3_exec(connection, schema, NULL, NULL, NULL) != SQLITE_OK)
+        return refuse(connection, failure, "making its tables");
+    if (found > 0 && run_steps(connection, steps, count, version, failure) != OUTCOME_OK)
+        return failure->outcome;
+    if (sqlite3_exec(connection, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        return refuse(connection, failure, "storing its tables");
+    return OUTCOME_OK;
+}
+
+enum outcome schema_upgrade(sqlite3 *connection, const char *path, struct failure *failure)
+{
+    return schema_upgrade_with(connection, path, steps_of_program, sizeof steps_of_program / sizeof steps_of_program[0], VERSION, failure);
+}

@@ -1,0 +1,158 @@
+// What every page test stands on: a browser, a real server with a scripted provider, and pages that are watched for
+// anything that should not happen (console errors, page errors, CSP reports, requests to other hosts).
+// Neighbours: ../http/server.js, ../provider/provider.js. Leaves out: what is tested; see *.test.js.
+import http from 'node:http';
+import { existsSync } from 'node:fs';
+import { before, beforeEach, after, test as nodeTest } from 'node:test';
+import { chromium } from 'playwright-core';
+import { startServer, SCALE } from '../http/server.js';
+import { startProvider } from '../provider/provider.js';
+
+const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
+const ARGS = ['--headless', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync'];
+const NO_BROWSER = existsSync(CHROMIUM) ? false : `no browser at ${CHROMIUM} (set CHROMIUM)`;
+
+/** A test of the page; skipped, with the reason, where there is no browser. */
+export function test(name, fn) {
+  nodeTest(name, { timeout: 60_000 * SCALE, skip: NO_BROWSER }, fn);
+}
+
+export function launch() {
+  const root = process.getuid?.() === 0;
+  return chromium.launch({ executablePath: CHROMIUM, args: root ? [...ARGS, '--no-sandbox'] : ARGS });
+}
+
+/**
+ * Browser, provider (`at.p`) and server (`at.s`) for one file of tests.
+ * `at.open(t, options)` gives a watched page, see below.
+ */
+export function stand(options = {}) {
+  const at = { browser: null, p: null, s: null, open: null };
+  before(async () => {
+    if (NO_BROWSER) return;
+    at.p = await startProvider();
+    at.s = await startServer({ ...options, settings: { LLM_BASE_URL: at.p.url, ...options.settings } });
+    at.browser = await launch();
+  });
+  beforeEach(() => at.p?.reset(null));
+  after(async () => {
+    await at.browser?.close();
+    try { await at.s?.stop(); } finally { await at.p?.stop(); }
+  });
+  at.open = (t, more) => openPage(at, t, more);
+  return at;
+}
+
+/**
+ * A page in a context of its own (or `context`), at the server or `proxy` (stopped after the page), and `path`.
+ * What it must not do fails the test at its end; `allow` is a pattern for console errors that the test provokes
+ * (browsers log every failed request).
+ */
+async function openPage(at, t, { context, proxy, path = '/', allow, ...contextOptions } = {}) {
+  const url = proxy?.url ?? at.s.url;
+  const own = context ?? await at.browser.newContext({ viewport: { width: 1200, height: 800 }, ...contextOptions });
+  own.setDefaultTimeout(10_000 * SCALE);
+  const page = await own.newPage();
+  const problems = watch(page, new URL(url).origin, allow);
+  await page.goto(url + path);
+  t.after(async () => {
+    if (!context) await own.close();
+    await proxy?.stop();
+    if (problems.length) throw new Error(`the page did what it must not:\n${problems.join('\n')}`);
+  });
+  return page;
+}
+
+function watch(page, origin, allow) {
+  const problems = [];
+  const report = (what) => { if (!allow?.test(what)) problems.push(what); };
+  page.on('pageerror', (error) => report(`page error: ${error.stack}`));
+  page.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) report(`console ${message.type()}: ${message.text()} ${message.location().url}`);
+  });
+  page.on('request', (request) => {
+    const url = new URL(request.url());
+    if (!['data:', 'blob:'].includes(url.protocol) && url.origin !== origin) report(`request to another host: ${url}`);
+  });
+  page.addInitScript(() => {
+    addEventListener('securitypolicyviolation', (event) => console.error(`CSP: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+  });
+  return problems;
+}
+
+/**
+ * A small proxy in front of the server: under `prefix`, and with `change(req, res, pass)` deciding what happens to each
+ * request: answer it, or `pass()` it on; `pass((piece, res) => …)` gets each piece of the answer instead of the client.
+ */
+export async function startProxy(target, { prefix = '', change = (req, res, pass) => pass() } = {}) {
+  const server = http.createServer((req, res) => {
+    res.on('error', () => {});
+    if (!req.url.startsWith(`${prefix}/`)) { res.writeHead(404).end(); return; }
+    const url = new URL(req.url.slice(prefix.length), target);
+    change(req, res, (onPiece) => forward(req, res, url, onPiece));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    stop: () => new Promise((resolve) => { server.close(resolve); server.closeAllConnections?.(); }),
+  };
+}
+
+function forward(req, res, url, onPiece) {
+  const headers = { ...req.headers, host: url.host, ...(req.headers.origin && { origin: url.origin }) };
+  const up = http.request(url, { method: req.method, headers }, (answer) => {
+    res.writeHead(answer.statusCode, answer.headers);
+    res.flushHeaders();
+    answer.on('data', (piece) => (onPiece ? onPiece(piece, res) : res.write(piece)));
+    answer.on('end', () => res.end());
+    answer.on('error', () => res.destroy());
+  });
+  up.on('error', () => res.destroy());
+  res.on('close', () => up.destroy());
+  req.pipe(up);
+}
+
+/** The parts of the page, by the names people and screen readers know them by. */
+export function partsOf(page) {
+  return {
+    box: page.getByRole('textbox', { name: 'Message' }),
+    send: page.getByRole('button', { name: 'Send', exact: true }),
+    stop: page.getByRole('button', { name: 'Stop', exact: true }),
+    retry: page.getByRole('button', { name: 'Retry' }),
+    jump: page.getByRole('button', { name: 'Jump to latest' }),
+    fresh: page.getByRole('link', { name: 'New conversation' }).first(),
+    list: page.getByRole('navigation', { name: 'Conversations' }).getByRole('listitem'),
+    messages: page.getByRole('article'),
+    questions: page.locator('article[data-role="user"]'),
+    answers: page.locator('article[data-role="assistant"]'),
+    status: page.getByRole('status'),
+    alert: page.getByRole('alert'),
+  };
+}
+
+/** Types and presses Enter, as a person would. */
+export async function say(page, text) {
+  await partsOf(page).box.fill(text);
+  await partsOf(page).box.press('Enter');
+}
+
+/** Waits until the text of an answer is exactly this. */
+export async function answerIs(page, text, at = -1) {
+  const element = partsOf(page).answers.nth(at).locator('.message-text');
+  await eventually(async () => (await element.textContent()) === text, async () => `the answer is ${JSON.stringify(text)}, but it is ${JSON.stringify(await element.textContent())}`);
+}
+
+/** Waits until nothing runs any more. */
+export function idle(page) {
+  return partsOf(page).send.waitFor({ state: 'visible' });
+}
+
+/** Waits until `test()` is true, looking often; `what` is a sentence or gives one. */
+export async function eventually(test, what, seconds = 10) {
+  const end = performance.now() + seconds * SCALE * 1000;
+  while (!await test()) {
+    if (performance.now() > end) throw new Error(`not in ${seconds * SCALE} s: ${typeof what === 'function' ? await what() : what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

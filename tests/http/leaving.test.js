@@ -1,0 +1,299 @@
+// Clients that leave, read slowly or press Stop.
+import test, { before, after, beforeEach, describe } from 'node:test';
+import assert from 'node:assert/strict';
+import { shared, withServer, startServer } from './server.js';
+import { simple, held, gate, SCALE, neverEnding, stallAfter, silentStall, sleep, within, USAGE } from '../provider/provider.js';
+import { request, post, stream, chat, chatStream, chatWhole, conversation, list, settled, slowReader, readChat, readStream, assertError } from './client.js';
+
+const opts = { timeout: 120_000 * SCALE };
+const at = shared({ before, after, beforeEach });
+const stop = (s, id) => request(`${s.url}/conversations/${id}/stop`, { method: 'POST' });
+const idOf = async (c) => JSON.parse((await c.next()).data);
+
+describe('a client that leaves', () => {
+  for (const path of ['/chat', '/chat/stream']) for (const how of ['fin', 'rst']) {
+    test(`in mid-answer (${how}) of ${path}: the provider is not cut off, the answer is finished and stored`, opts, async () => {
+      const g = gate();
+      at.p.respond(held('seen ', g, 'unseen but kept'));
+      const c = await stream(`${at.s.url}${path}`, { message: 'Hi' });
+      const { conversation_id: id } = await idOf(c);
+      await c.until((e) => /seen/.test(e.data));
+      c.close(how);
+      await sleep(0.3);                                    // long enough to have noticed
+      assert.equal(at.p.closedCount, 0, 'the provider goes on');
+      g.open();
+      const { answer } = await settled(at.s, id);
+      assert.equal(answer.content, 'seen unseen but kept');
+      assert.equal(answer.status, 'done');
+      assert.equal(answer.usage.total_tokens, USAGE.total_tokens);
+      assert.equal(at.p.chats.length, 1);
+    });
+  }
+
+  test('before the first token: the answer is finished and stored', opts, async () => {
+    const g = gate();
+    at.p.respond(async (req, io) => { await g.wait(); io.token('for nobody'); io.finish(); io.done(); await io.end(); });
+    const before = new Set((await list(at.s)).conversations.map((c) => c.conversation_id));
+    const going = stream(`${at.s.url}/chat`, { message: 'Hi' }).catch(() => null);
+    await at.p.waitForChat(1);
+    const mine = (await list(at.s)).conversations.find((c) => !before.has(c.conversation_id));
+    const r = slowReader(`${at.s.url}/chat/stream`, { message: 'second, and gone at once' });
+    await r.opened;
+    await at.p.waitForChat(2);
+    r.close();
+    g.open();
+    await (await going)?.all();
+    assert.ok(mine);
+    const all = (await list(at.s)).conversations.filter((c) => !before.has(c.conversation_id));
+    assert.equal(all.length, 2);
+    for (const c of all) {
+      const { answer } = await settled(at.s, c.conversation_id);
+      assert.equal(answer.content, 'for nobody');
+      assert.equal(answer.status, 'done');
+    }
+  });
+
+  test('with stream:false in mid-answer: the answer is finished and stored', opts, async () => {
+    const g = gate();
+    at.p.respond(held('half ', g, 'whole'));
+    const r = slowReader(`${at.s.url}/chat`, { message: 'Hi, whole please', stream: false });
+    await r.opened;
+    await at.p.waitForChat(1);
+    const id = (await list(at.s)).conversations[0].conversation_id;
+    r.close();
+    await sleep(0.2);
+    g.open();
+    const { answer } = await settled(at.s, id);
+    assert.equal(answer.content, 'half whole');
+    assert.equal(answer.status, 'done');
+  });
+
+  test('fifty clients that leave in mid-answer leave no descriptor behind', opts, () => withServer({}, async (s, p) => {
+    p.respond(simple('warm'));
+    for (let i = 0; i < 5; i++) await chat(s, 'warm');
+    const before = s.descriptors().length;
+    const g = gate();
+    p.respond(held('x ', g, 'y'));
+    const ids = [];
+    for (let i = 0; i < 50; i++) {
+      const c = await stream(`${s.url}/chat`, { message: `m${i}` });
+      ids.push((await idOf(c)).conversation_id);
+      c.close(i % 2 ? 'rst' : 'fin');
+    }
+    g.open();
+    for (const id of ids) assert.equal((await settled(s, id, { seconds: 20 })).answer.content, 'x y');
+    await within(10, (async () => { while (s.descriptors().filter((f) => /socket/.test(f)).length > before + 60) await sleep(0.05); })(), 'closed sockets');
+    assert.equal((await chat(s, 'still there')).text, 'x y');
+  }));
+});
+
+describe('a client that reads slowly', () => {
+  const tokens = Array.from({ length: 20000 }, (_, i) => `token number ${i} of many\n`);
+
+  for (const path of ['/chat', '/chat/stream']) test(`reads nothing of ${path}: others are not delayed, the answer is finished and stored meanwhile, and it gets everything later`, opts, async () => {
+    at.p.enqueue(simple(tokens));
+    at.p.respond(simple('quick'));
+    const before = new Set((await list(at.s)).conversations.map((c) => c.conversation_id));
+    const slow = slowReader(`${at.s.url}${path}`, { message: 'slowly please' });
+    await slow.opened;
+    await at.p.waitForChat(1);
+    for (let i = 0; i < 20; i++) {
+      const t0 = performance.now();
+      assert.equal((await chat(at.s, 'quickly please')).text, 'quick');
+      assert.ok(performance.now() - t0 < 2000 * SCALE, 'others are not delayed');
+    }
+    const all = (await list(at.s)).conversations.filter((c) => !before.has(c.conversation_id));
+    const mine = all.find((c) => /slowly/.test(c.title));
+    const { answer } = await settled(at.s, mine.conversation_id, { seconds: 20 });
+    assert.equal(answer.status, 'done');
+    assert.equal(answer.content, tokens.join(''));
+    assert.equal(slow.bytes, 0, 'nothing was read yet');
+    const got = await slow.readAll();
+    assert.equal(got.complete, true);
+    const r = (path === '/chat' ? readChat : readStream)(got);
+    assert.equal(r.text, tokens.join(''));
+  });
+
+  test('one byte a second: others are not delayed, the answer is finished and stored', opts, async () => {
+    at.p.enqueue(simple(tokens));
+    at.p.respond(simple('quick'));
+    const slow = slowReader(`${at.s.url}/chat`, { message: 'bytewise please' });
+    await slow.opened;
+    await at.p.waitForChat(1);
+    let taken = 0;
+    const timer = setInterval(() => { if (slow.readSome(1)) taken++; }, 1000);
+    try {
+      const t0 = performance.now();
+      while (performance.now() - t0 < 4000) {
+        const t1 = performance.now();
+        assert.equal((await chatStream(at.s, 'quickly please')).text, 'quick');
+        assert.ok(performance.now() - t1 < 2000 * SCALE);
+      }
+    } finally { clearInterval(timer); }
+    assert.ok(taken >= 1);
+    const mine = (await list(at.s, '?q=bytewise')).conversations[0];
+    const { answer } = await settled(at.s, mine.conversation_id, { seconds: 20 });
+    assert.equal(answer.content, tokens.join(''));
+    slow.close();
+  });
+
+  test('a client that stalls longer than CLIENT_STALL_SECONDS counts as gone; the answer is finished and stored', opts, () => withServer({ settings: { CLIENT_STALL_SECONDS: '1' } }, async (s, p) => {
+    const g = gate();
+    p.respond(async (req, io) => {
+      await io.raw(Array.from({ length: 60000 }, (_, i) => `data: ${JSON.stringify(io.shape({ content: `token number ${i} of many\n` }))}\n\n`).join(''));
+      await g.wait();
+      io.token('the end'); io.finish(); io.done(); await io.end();
+    });
+    const slow = slowReader(`${s.url}/chat`, { message: 'Hi' });
+    await slow.opened;
+    const [io] = (await p.waitForChat(1), p.ios);
+    await sleep(3);
+    assert.equal(io.isClosed, false, 'the provider is not cut off');
+    g.open();
+    const id = (await list(s)).conversations[0].conversation_id;
+    const { answer } = await settled(s, id, { seconds: 20 });
+    assert.equal(answer.status, 'done');
+    assert.match(answer.content, /the end$/);
+    const got = await slow.readAll();
+    // cut, visibly; or else (a host server that spools) given everything: never a false success
+    if (got.complete && /\[DONE\]/.test(got.raw)) assert.equal(readChat(got).text, answer.content);
+    else assert.doesNotMatch(got.raw, /\[DONE\]/);
+  }));
+});
+
+describe('Stop', () => {
+  test('on /chat/stream: the provider is let go, the partial text is kept as stopped, the client is told', opts, async () => {
+    at.p.respond(stallAfter('this much '));
+    const c = await stream(`${at.s.url}/chat/stream`, { message: 'Hi' });
+    const { conversation_id: id } = await idOf(c);
+    while (!/much/.test(c.raw)) await c.next();
+    const r = await stop(at.s, id);
+    assert.equal(r.status, 200, r.text);
+    assert.deepEqual(r.json, { status: 'stopped' });
+    await c.all();
+    const x = readStream(c);
+    assert.equal(x.terminal.event, 'done');
+    assert.equal(x.terminal.status, 'stopped');
+    assert.equal(x.text, 'this much ');
+    await at.p.waitForClosed(1);
+    const { answer } = await settled(at.s, id);
+    assert.equal(answer.status, 'stopped');
+    assert.equal(answer.content, 'this much ');
+    assert.deepEqual((await stop(at.s, id)).json, { status: 'not_running' });
+  });
+
+  test('on /chat: the stream ends with [DONE], the partial text is kept as stopped', opts, async () => {
+    at.p.respond(stallAfter('this much '));
+    const c = await stream(`${at.s.url}/chat`, { message: 'Hi' });
+    const { conversation_id: id } = await idOf(c);
+    while (!/much/.test(c.raw)) await c.next();
+    assert.deepEqual((await stop(at.s, id)).json, { status: 'stopped' });
+    await c.all();
+    const x = readChat(c);
+    assert.equal(x.text, 'this much ');
+    await at.p.waitForClosed(1);
+    assert.equal((await settled(at.s, id)).answer.status, 'stopped');
+  });
+
+  test('with stream:false: the partial answer comes, kept as stopped', opts, async () => {
+    at.p.respond(stallAfter('this much '));
+    const going = chatWhole(at.s, 'stop me whole');
+    await at.p.waitForChat(1);
+    const id = (await list(at.s, '?q=whole')).conversations[0].conversation_id;
+    await sleep(0.1);
+    assert.deepEqual((await stop(at.s, id)).json, { status: 'stopped' });
+    const r = await going;
+    assert.ok(r.json, r.text);
+    await at.p.waitForClosed(1);
+    const { answer } = await settled(at.s, id);
+    assert.equal(answer.status, 'stopped');
+  });
+
+  test('before the first token', opts, async () => {
+    at.p.respond(silentStall);
+    const going = stream(`${at.s.url}/chat/stream`, { message: 'stop me early' });
+    await at.p.waitForChat(1);
+    const id = (await list(at.s, '?q=early')).conversations[0].conversation_id;
+    assert.deepEqual((await stop(at.s, id)).json, { status: 'stopped' });
+    const c = await going;
+    await c.all();
+    const x = readStream(c);
+    assert.equal(x.terminal.status, 'stopped');
+    assert.equal(x.text, '');
+    await at.p.waitForClosed(1);
+    const { answer } = await settled(at.s, id);
+    assert.equal(answer.status, 'stopped');
+    assert.equal(answer.content, '');
+  });
+
+  test('in the pause between two tries', opts, () => withServer({ settings: { RETRY_BASE_SECONDS: '20', RETRY_CAP_SECONDS: '30' } }, async (s, p) => {
+    p.respond(async (req, io) => io.json({ error: { message: 'x' } }, 429, { 'retry-after': '20' }));
+    const going = stream(`${s.url}/chat/stream`, { message: 'Hi' });
+    await p.waitForChat(1);
+    await sleep(0.2);
+    const id = (await list(s)).conversations[0].conversation_id;
+    const t0 = performance.now();
+    assert.deepEqual((await stop(s, id)).json, { status: 'stopped' });
+    const c = await going;
+    await c.all();
+    assert.ok(performance.now() - t0 < 5000 * SCALE);
+    assert.equal(p.chats.length, 1);
+    assert.equal((await settled(s, id)).answer.status, 'stopped');
+  }));
+
+  test('of an answer that never ends', opts, () => withServer({ settings: { MAX_ANSWER_BYTES: '100000000' } }, async (s, p) => {
+    p.respond(neverEnding('and so on '));
+    const c = await stream(`${s.url}/chat/stream`, { message: 'Hi' });
+    const { conversation_id: id } = await idOf(c);
+    for (let i = 0; i < 20; i++) await c.next();
+    assert.deepEqual((await stop(s, id)).json, { status: 'stopped' });
+    await c.all();
+    const x = readStream(c);
+    const { answer } = await settled(s, id);
+    assert.equal(answer.content, x.text, 'stored is what was shown');
+    await p.waitForClosed(1);
+  }));
+
+  test('after the client left: still running, and can be stopped', opts, async () => {
+    at.p.respond(stallAfter('orphan '));
+    const c = await stream(`${at.s.url}/chat/stream`, { message: 'Hi' });
+    const { conversation_id: id } = await idOf(c);
+    while (!/orphan/.test(c.raw)) await c.next();
+    c.close();
+    await sleep(0.3);
+    assert.equal(at.p.closedCount, 0);
+    assert.deepEqual((await stop(at.s, id)).json, { status: 'stopped' });
+    await at.p.waitForClosed(1);
+    const { answer } = await settled(at.s, id);
+    assert.equal(answer.status, 'stopped');
+    assert.equal(answer.content, 'orphan ');
+  });
+
+  test('from another server process on the same file', opts, async () => {
+    const other = await startServer({ settings: { LLM_BASE_URL: at.p.url, PARLEY_DB: at.s.db } });
+    try {
+      at.p.respond(stallAfter('far away '));
+      const c = await stream(`${at.s.url}/chat/stream`, { message: 'Hi' });
+      const { conversation_id: id } = await idOf(c);
+      while (!/away/.test(c.raw)) await c.next();
+      assert.deepEqual((await stop(other, id)).json, { status: 'stopped' });
+      await c.all(10);
+      assert.equal(readStream(c).terminal.status, 'stopped');
+      await at.p.waitForClosed(1);
+      assert.equal((await settled(other, id)).answer.content, 'far away ');
+    } finally { await other.stop(); }
+  });
+
+  test('a new message can be sent after Stop', opts, async () => {
+    at.p.enqueue(stallAfter('cut off '));
+    at.p.respond(simple('going on'));
+    const c = await stream(`${at.s.url}/chat/stream`, { message: 'Hi' });
+    const { conversation_id: id } = await idOf(c);
+    while (!/off/.test(c.raw)) await c.next();
+    await stop(at.s, id);
+    await c.all();
+    const r = await chat(at.s, { message: 'next', conversation_id: id });
+    assert.equal(r.text, 'going on', JSON.stringify(r.error));
+    assert.equal((await conversation(at.s, id)).messages.length, 4);
+  });
+});

@@ -1,0 +1,151 @@
+// Talks to the server: JSON requests, and the stream of an answer. Every failure leaves here as an ApiError with a sentence for people.
+// Neighbours: conversation.js and sidebar.js call it; sse.js parses the stream.
+// Leaves out: re-attaching to a running answer (GET conversations/{id}/stream), which comes later, and anything about the page.
+
+import { createSseParser } from "./sse.js";
+
+const PAGE_SIZE = 50;
+
+/** What went wrong, as `code` (the server's, or "network", "interrupted", "bad_answer") and a sentence in `message`. */
+export class ApiError extends Error {
+  constructor(code, message, details = {}) {
+    super(message);
+    this.code = code;
+    this.status = details.status ?? 0;
+    this.conversationId = details.conversationId ?? null;
+  }
+}
+
+// Sentences of our own where the page knows better than the server what to do next.
+const SENTENCES = {
+  busy: "The last answer in this conversation is still being written. Wait for its end or stop it, then retry.",
+  network: "The server cannot be reached. Check the connection, then retry.",
+  interrupted: "The answer broke off before its end.",
+  bad_answer: "The server gave an answer that this page does not understand.",
+  401: "You are signed out. Open this page in another tab to sign in, then retry; your text is kept.",
+  413: "This message is too long for the server.",
+};
+
+export function apiError(code, details) {
+  return new ApiError(code, SENTENCES[code], details);
+}
+
+/** One page of the conversations, newest first: {conversations, next}. */
+export function listConversations(before) {
+  const query = new URLSearchParams({ limit: PAGE_SIZE });
+  if (before) query.set("before", before);
+  return requestJson("GET", `conversations?${query}`);
+}
+
+export function getConversation(id) {
+  return requestJson("GET", conversationPath(id));
+}
+
+export function deleteConversation(id) {
+  return requestJson("DELETE", conversationPath(id));
+}
+
+export function stopAnswer(id) {
+  return requestJson("POST", `${conversationPath(id)}/stop`, {});
+}
+
+/**
+ * Asks, and yields the events of the answer as {type, data, id}: `data` is text for "token", an object for all others.
+ * Ends after "done" or "error". Throws an ApiError when no answer begins, or when the stream ends without either.
+ */
+export async function* streamChat(question, signal) {
+  const response = await send("POST", "chat/stream", question, { signal, accept: "text/event-stream" });
+  if (!isType(response, "text/event-stream")) throw apiError("bad_answer", { status: response.status });
+  for await (const event of readEvents(response.body)) {
+    yield event;
+    if (event.type === "done" || event.type === "error") return;
+  }
+  throw apiError("interrupted");
+}
+
+async function* readEvents(body) {
+  const parser = createSseParser();
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await readChunk(reader);
+      if (done) return;
+      for (const event of parser.feed(value)) yield typed(event);
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+async function readChunk(reader) {
+  try {
+    return await reader.read();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw apiError("interrupted");
+  }
+}
+
+function typed({ type, data, id }) {
+  return { type, id, data: type === "token" ? data : parseObject(data) };
+}
+
+async function requestJson(method, path, body) {
+  const response = await send(method, path, body, { accept: "application/json" });
+  const object = parseObject(await response.text().catch(() => ""), null);
+  if (object === null) throw apiError("bad_answer", { status: response.status });
+  return object;
+}
+
+// One request. Returns a response with a good status, throws an ApiError (or the AbortError) otherwise.
+async function send(method, path, body, { signal, accept }) {
+  const headers = { Accept: accept };
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  let response;
+  try {
+    response = await fetch(apiUrl(path), { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw apiError("network");
+  }
+  if (!response.ok) throw await errorOf(response);
+  return response;
+}
+
+async function errorOf(response) {
+  const body = parseObject(await response.text().catch(() => ""));
+  const { code, message, conversation_id } = body.error ?? {};
+  const sentence = SENTENCES[code] ?? SENTENCES[response.status] ?? message ?? `The server answered with status ${response.status}.`;
+  return new ApiError(code ?? `http_${response.status}`, sentence + waitHint(response), {
+    status: response.status,
+    conversationId: conversation_id,
+  });
+}
+
+function waitHint(response) {
+  const seconds = Number(response.headers.get("Retry-After"));
+  if (!(seconds > 0)) return "";
+  return seconds < 120 ? ` Try again in ${Math.ceil(seconds)} s.` : ` Try again in ${Math.ceil(seconds / 60)} minutes.`;
+}
+
+function apiUrl(path) {
+  const base = document.querySelector('meta[name="api-base"]')?.content || "./";
+  return new URL(base + path, document.baseURI);
+}
+
+function conversationPath(id) {
+  return `conversations/${encodeURIComponent(id)}`;
+}
+
+function isType(response, type) {
+  return (response.headers.get("Content-Type") ?? "").toLowerCase().startsWith(type);
+}
+
+function parseObject(text, otherwise = {}) {
+  try {
+    const value = JSON.parse(text);
+    return value !== null && typeof value === "object" ? value : otherwise;
+  } catch {
+    return otherwise;
+  }
+}
