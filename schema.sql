@@ -28,7 +28,7 @@ CREATE TABLE conversations (
     updated_at  INTEGER NOT NULL,                  -- last message; the list is ordered by it
     -- The rowid of the title in search_index: see there. NULL: not in it.
     search_id   INTEGER GENERATED ALWAYS AS (
-                    CASE WHEN title <> '' AND user_id < 1048576 AND id < 33554432 THEN user_id << 43 | id << 18 END) VIRTUAL,
+                    CASE WHEN title <> '' AND user_id < 1048576 AND id < 33554432 THEN (user_id << 43) | (id << 18) END) VIRTUAL,
     UNIQUE (id, user_id)                           -- what messages refer to
 );
 
@@ -70,7 +70,7 @@ CREATE TABLE messages (
     -- The rowid of the content in search_index: see there. NULL: not in it.
     search_id         INTEGER GENERATED ALWAYS AS (
                           CASE WHEN content <> '' AND user_id < 1048576 AND conversation_id < 33554432 AND seq < 262144
-                               THEN user_id << 43 | conversation_id << 18 | seq END) VIRTUAL,
+                               THEN (user_id << 43) | (conversation_id << 18) | seq END) VIRTUAL,
     UNIQUE (conversation_id, seq),
     FOREIGN KEY (conversation_id, user_id) REFERENCES conversations (id, user_id) ON DELETE CASCADE
 );

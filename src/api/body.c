@@ -15,6 +15,8 @@ static enum outcome check_type(const struct request *request, struct failure *fa
     static const char json[] = "application/json";
     const char *type = request_variable(request, "CONTENT_TYPE");
     size_t len = strcspn(type, "; \t");
+    if (request_variable(request, "HTTP_CONTENT_ENCODING")[0] != '\0')
+        return fail(failure, OUTCOME_BAD_TYPE, "The body must not be compressed.");
     if (len == sizeof json - 1 && strncasecmp(type, json, len) == 0)
         return OUTCOME_OK;
     return fail(failure, OUTCOME_BAD_TYPE, "The body must be JSON, sent with \"Content-Type: application/json\".");

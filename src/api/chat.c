@@ -88,7 +88,7 @@ static void answer_whole(struct request *request, const struct answer *answer)
     json_object_object_add(object, "message_id", json_object_new_string(answer->id));
     json_object_object_add(object, "model", json_object_new_string(model));
     json_object_object_add(object, "status", json_object_new_string(answer->status));
-    json_object_object_add(object, "usage", dialect_usage(&answer->result));
+    json_object_object_add(object, "usage", usage_object(&answer->result.usage));
     if (answer->reasoning.len > 0)
         json_object_object_add(object, "reasoning", json_object_new_string_len(answer->reasoning.data, (int)answer->reasoning.len));
     response_json(request, 200, object);

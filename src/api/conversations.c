@@ -51,25 +51,6 @@ static json_object *conversation_object(const struct conversation *row)
     return object;
 }
 
-static void add_count(json_object *object, const char *name, int64_t count)
-{
-    json_object_object_add(object, name, count != MESSAGE_UNKNOWN ? json_object_new_int64(count) : NULL);
-}
-
-static json_object *usage_object(const struct message_usage *usage)
-{
-    if (usage->prompt_tokens == MESSAGE_UNKNOWN && usage->completion_tokens == MESSAGE_UNKNOWN)
-        return NULL;
-    json_object *object = json_object_new_object();
-    add_count(object, "prompt_tokens", usage->prompt_tokens);
-    add_count(object, "completion_tokens", usage->completion_tokens);
-    if (usage->cached_tokens != MESSAGE_UNKNOWN)
-        add_count(object, "cached_tokens", usage->cached_tokens);
-    if (usage->reasoning_tokens != MESSAGE_UNKNOWN)
-        add_count(object, "reasoning_tokens", usage->reasoning_tokens);
-    return object;
-}
-
 static json_object *message_object(const struct message *row)
 {
     json_object *object = json_object_new_object();

@@ -1,7 +1,8 @@
 /*
  * Strict reading and selectors of json.h.
  *
- * What json-c 0.16 lets through even in strict mode is checked here: raw control characters inside strings, NUL in strings.
+ * What json-c 0.16 lets through even in strict mode is checked here: raw control characters inside strings, NUL in strings, NaN and
+ * Infinity.
  */
 #include "json.h"
 
@@ -11,8 +12,8 @@
 #include "limits.h"
 #include "utf8.h"
 
-/* Whether a control character stands inside a string, or an escaped U+0000 anywhere: json-c takes the first, and the second cuts C
-   strings. Quotes are followed so that white space between values stays allowed. */
+/* What json-c would take: a control character inside a string, NaN. And an escaped U+0000, which cuts C strings. Quotes are followed so that white
+   space between values stays allowed. */
 static const char *find_fault(const char *text, size_t len)
 {
     bool in_string = false;
@@ -22,6 +23,8 @@ static const char *find_fault(const char *text, size_t len)
             return "it holds a NUL byte";
         if (!in_string) {
             in_string = c == '"';
+            if (c == 'N' || c == 'I')
+                return "NaN and Infinity are no JSON";
         } else if (c == '\\') {
             if (len - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0)
                 return "a string holds U+0000";

@@ -34,11 +34,11 @@ enum outcome {
     OUTCOME_PROVIDER_AUTH,        /* it does not take our key */
     OUTCOME_PROVIDER_BUSY,        /* 429, 503, overloaded */
     OUTCOME_PROVIDER_QUOTA,       /* no credit left there; waiting does not help */
-    OUTCOME_PROVIDER_TIMEOUT,     /* silent for too long */
+    OUTCOME_PROVIDER_TIMEOUT,     /* silent for too long, or not done in time */
     OUTCOME_PROVIDER_ERROR,       /* anything else that it said or did */
     OUTCOME_CONTEXT_TOO_LONG,     /* the conversation does not fit the model */
     OUTCOME_REFUSED,              /* the provider declined by its content rules */
-    OUTCOME_ANSWER_TOO_LONG,      /* over MAX_ANSWER_BYTES or TOTAL_TIMEOUT_SECONDS */
+    OUTCOME_ANSWER_TOO_LONG,      /* over MAX_ANSWER_BYTES */
     /* ends of an answer that are nobody's failure */
     OUTCOME_INTERRUPTED,  /* the stream ended without its terminal mark, or we had to stop */
     OUTCOME_STOPPED,      /* the user pressed Stop */

@@ -25,9 +25,6 @@ struct dialect {
 extern const struct dialect dialect_chunks; /* POST /chat: OpenAI's chat.completion.chunk objects */
 extern const struct dialect dialect_events; /* POST /chat/stream: named events with ids */
 
-/* {"prompt_tokens","completion_tokens","total_tokens", …}, or NULL (JSON null) when the provider counted nothing. A new reference. */
-json_object *dialect_usage(const struct completion_result *result);
-
 /* {"code","message"} of a failure. A new reference. */
 json_object *dialect_error(const struct failure *failure);
 

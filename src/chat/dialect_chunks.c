@@ -107,7 +107,7 @@ static void send_end(struct stream *stream)
     } else {
         const char *finish = answer->result.finish_reason[0] != '\0' ? answer->result.finish_reason : "stop";
         json_object *chunk = new_chunk(answer, new_delta(NULL, NULL, 0), finish);
-        json_object_object_add(chunk, "usage", dialect_usage(&answer->result));
+        json_object_object_add(chunk, "usage", usage_object(&answer->result.usage));
         send_object(stream, chunk);
     }
     sse_data(stream->request, "[DONE]", "", "");

@@ -17,8 +17,7 @@
 static enum outcome ask(const struct turn *turn, struct answer *answer, int64_t question_row, struct completion_result *result,
                         struct failure *failure)
 {
-    *result = (struct completion_result){.prompt_tokens = COMPLETION_UNKNOWN, .completion_tokens = COMPLETION_UNKNOWN,
-                                         .cached_tokens = COMPLETION_UNKNOWN, .reasoning_tokens = COMPLETION_UNKNOWN};
+    *result = (struct completion_result){.usage = usage_none()};
     struct prompt prompt;
     enum outcome outcome = prompt_read(&prompt, turn->user, question_row, failure);
     if (outcome == OUTCOME_OK) {
@@ -73,7 +72,7 @@ static enum outcome store_end(const struct answer *answer, const char *status, c
         .reasoning_len = answer->reasoning.len,
         .model = result->model[0] != '\0' ? result->model : answer->asked_model,
         .finish_reason = result->finish_reason[0] != '\0' ? result->finish_reason : NULL,
-        .usage = {result->prompt_tokens, result->completion_tokens, result->cached_tokens, result->reasoning_tokens},
+        .usage = result->usage,
         .error_code = ending->outcome != OUTCOME_OK ? outcome_code(ending->outcome) : NULL,
         .error_message = ending->outcome != OUTCOME_OK ? ending->message : NULL,
     };
@@ -117,7 +116,7 @@ enum outcome turn_run(const struct turn *turn, struct request *request, const st
     struct answer nothing = {.row = begin.answer_row}; /* stands in when there is no memory for an answer */
     struct answer *answer = answer_new(begin.conversation, begin.answer, completion_model_name(turn->model), begin.answer_row);
     bool attached = answer != NULL && dialect != NULL && answer_attach(answer, request, dialect);
-    struct completion_result result = {0};
+    struct completion_result result = {.usage = usage_none()};
     if (answer == NULL || (dialect != NULL && !attached)) {
         outcome = fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
         buf_init(&nothing.text, 1);

@@ -159,8 +159,7 @@ static bool wait_for(int64_t ms, const atomic_bool *cancel)
 enum outcome completion_run(const struct completion_request *request, const struct completion_sink *sink, const atomic_bool *cancel,
                             struct completion_result *result, struct failure *failure)
 {
-    *result = (struct completion_result){.prompt_tokens = COMPLETION_UNKNOWN, .completion_tokens = COMPLETION_UNKNOWN,
-                                         .cached_tokens = COMPLETION_UNKNOWN, .reasoning_tokens = COMPLETION_UNKNOWN};
+    *result = (struct completion_result){.usage = usage_none()};
     struct provider provider = provider_find(request->model);
     if (provider.is_demo)
         return demo_run(request, sink, cancel, result, failure);

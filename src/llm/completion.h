@@ -13,6 +13,7 @@
 
 #include "../base/limits.h"
 #include "../base/outcome.h"
+#include "../base/usage.h"
 
 struct completion_message {
     const char *role; /* "user" or "assistant" */
@@ -43,13 +44,11 @@ struct completion_sink {
     void *arg;
 };
 
-enum { COMPLETION_UNKNOWN = -1 };
-
 /* What is known at the end, besides the text. */
 struct completion_result {
     char model[LIMIT_MODEL_NAME_BYTES]; /* as the provider names it */
     char finish_reason[32];             /* stop, length, tool_calls, content_filter; "" when there was no end */
-    int64_t prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens; /* COMPLETION_UNKNOWN: not said */
+    struct usage usage;
     bool begun; /* at least one event was given out */
 };
 

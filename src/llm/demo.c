@@ -38,6 +38,16 @@ static void give(void *arg)
     piece->sink->batch(piece->sink->arg);
 }
 
+/* The demo has no tokens: it counts words. */
+static int64_t count_words(const struct completion_request *request)
+{
+    int64_t words = 0;
+    for (size_t i = 0; i < request->message_count; i++)
+        for (const char *at = request->messages[i].content; *(at += strspn(at, " \t\r\n")) != '\0'; words++)
+            at += strcspn(at, " \t\r\n");
+    return words;
+}
+
 static void write_answer(struct buf *answer, const struct completion_request *request)
 {
     const struct completion_message *last = &request->messages[request->message_count - 1];
@@ -74,7 +84,8 @@ enum outcome demo_run(const struct completion_request *request, const struct com
     }
     if (outcome == OUTCOME_OK)
         (void)snprintf(result->finish_reason, sizeof result->finish_reason, "stop");
-    result->completion_tokens = pieces;
+    result->usage.completion_tokens = pieces;
+    result->usage.prompt_tokens = count_words(request);
     buf_free(&answer);
     return outcome;
 }

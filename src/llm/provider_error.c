@@ -120,10 +120,8 @@ static void read_transport(struct provider_error *error, const struct exchange *
         error->retry = true;
         break;
     case EXCHANGE_SILENT:
-        error->outcome = OUTCOME_PROVIDER_TIMEOUT;
-        break;
     case EXCHANGE_TOO_LONG:
-        error->outcome = exchange->begun ? OUTCOME_ANSWER_TOO_LONG : OUTCOME_PROVIDER_TIMEOUT;
+        error->outcome = OUTCOME_PROVIDER_TIMEOUT;
         break;
     case EXCHANGE_CANCELLED:
         error->outcome = OUTCOME_STOPPED;
@@ -170,11 +168,11 @@ enum outcome provider_error_fail(const struct provider_error *error, struct fail
         failure->retry_after_s = error->retry_after_ms > 0 ? (int)((error->retry_after_ms + 999) / 1000) : BUSY_DEFAULT_S;
         return error->outcome;
     case OUTCOME_PROVIDER_TIMEOUT:
-        return fail(failure, error->outcome, "The model's provider did not answer in time.");
+        return fail(failure, error->outcome, "The model's provider did not answer, or not finish, in time.");
     case OUTCOME_INTERRUPTED:
         return fail(failure, error->outcome, "The connection to the model's provider was lost.");
     case OUTCOME_ANSWER_TOO_LONG:
-        return fail(failure, error->outcome, "The answer took longer than this server allows.");
+        return fail(failure, error->outcome, "The answer is longer than this server allows.");
     case OUTCOME_CONTEXT_TOO_LONG:
         return fail(failure, error->outcome, "The conversation is too long for this model.");
     case OUTCOME_REFUSED:

@@ -86,11 +86,11 @@ static void read_usage(struct openai_reply *reply, json_object *object)
         usage = json_at(object, "x_groq.usage");
     if (!json_object_is_type(usage, json_type_object))
         return;
-    struct completion_result *result = reply->result; /* absolute values: later ones replace earlier ones */
-    result->prompt_tokens = json_count(usage, "prompt_tokens", result->prompt_tokens);
-    result->completion_tokens = json_count(usage, "completion_tokens", result->completion_tokens);
-    result->cached_tokens = json_count(usage, "prompt_tokens_details.cached_tokens", result->cached_tokens);
-    result->reasoning_tokens = json_count(usage, "completion_tokens_details.reasoning_tokens", result->reasoning_tokens);
+    struct usage *known = &reply->result->usage; /* absolute values: later ones replace earlier ones */
+    known->prompt_tokens = json_count(usage, "prompt_tokens", known->prompt_tokens);
+    known->completion_tokens = json_count(usage, "completion_tokens", known->completion_tokens);
+    known->cached_tokens = json_count(usage, "prompt_tokens_details.cached_tokens", known->cached_tokens);
+    known->reasoning_tokens = json_count(usage, "completion_tokens_details.reasoning_tokens", known->reasoning_tokens);
 }
 
 static void read_model(struct openai_reply *reply, json_object *object)
@@ -139,6 +139,20 @@ static void read_delta(struct openai_reply *reply, json_object *delta)
         give_text(reply, text, len);
 }
 
+/* The choice with index 0, or without one; others, that nobody asked for, are ignored. */
+static json_object *first_choice(json_object *object)
+{
+    json_object *choices = json_at(object, "choices");
+    if (!json_object_is_type(choices, json_type_array))
+        return NULL;
+    for (size_t i = 0; i < json_object_array_length(choices); i++) {
+        json_object *choice = json_object_array_get_idx(choices, i);
+        if (json_count(choice, "index", 0) == 0)
+            return choice;
+    }
+    return NULL;
+}
+
 static void read_object(struct openai_reply *reply, json_object *object)
 {
     if (provider_error_is_one(object)) {
@@ -149,7 +163,7 @@ static void read_object(struct openai_reply *reply, json_object *object)
     read_usage(reply, object);
     if (reply->result->model[0] == '\0')
         read_model(reply, object);
-    json_object *choice = json_at(object, "choices.0"); /* others that nobody asked for are ignored */
+    json_object *choice = first_choice(object);
     if (choice == NULL || reply->ended)
         return;
     json_object *delta = json_at(choice, "delta");
@@ -191,7 +205,10 @@ static bool take_event(void *arg, const char *name, const char *data, size_t len
         return !reply->failed;
     }
     json_object *object = json_read_loose(data, len);
-    if (object == NULL || !json_object_is_type(object, json_type_object)) {
+    bool is_null = len == 4 && memcmp(data, "null", 4) == 0;
+    if (is_null || (object != NULL && !json_object_is_type(object, json_type_object))) {
+        log_debug("the provider sent an event that is no object");
+    } else if (object == NULL) {
         log_warning("the provider sent an event that is not JSON: %.200s", data);
         give_up(reply, OUTCOME_PROVIDER_ERROR);
     } else if (strcmp(name, "error") == 0) {

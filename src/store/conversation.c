@@ -50,8 +50,8 @@ static enum outcome list(struct db *db, void *arg, struct failure *failure)
     else
         query = db_query(db, "SELECT " COLUMNS " FROM conversations AS c "
                              "WHERE c.user_id = ?1 AND (c.updated_at, c.id) < (?2, ?3) "
-                             "AND c.id IN (SELECT rowid >> 18 & 33554431 FROM search_index WHERE search_index MATCH ?5 "
-                             "             AND rowid BETWEEN ?1 << 43 AND ?1 << 43 | 8796093022207) "
+                             "AND c.id IN (SELECT (rowid >> 18) & 33554431 FROM search_index WHERE search_index MATCH ?5 "
+                             "             AND rowid BETWEEN ?1 << 43 AND (?1 << 43) | 8796093022207) "
                              "ORDER BY c.updated_at DESC, c.id DESC LIMIT ?4");
     query_int(query, 1, reading->user);
     query_int(query, 2, reading->before != NULL ? reading->before->updated_at : INT64_MAX);

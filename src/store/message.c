@@ -162,7 +162,7 @@ enum outcome message_begin_turn(struct message_begin *begin, struct failure *fai
 
 static void query_count(struct query *query, int index, int64_t count)
 {
-    if (count == MESSAGE_UNKNOWN)
+    if (count == USAGE_UNKNOWN)
         query_null(query, index);
     else
         query_int(query, index, count);
@@ -232,7 +232,7 @@ struct reading {
 
 static int64_t get_count(struct query *query, int column)
 {
-    return query_is_null(query, column) ? MESSAGE_UNKNOWN : query_get_int(query, column);
+    return query_is_null(query, column) ? USAGE_UNKNOWN : query_get_int(query, column);
 }
 
 static void read_rows(struct query *query, const struct reading *reading)
@@ -247,7 +247,7 @@ static void read_rows(struct query *query, const struct reading *reading)
         row.status = query_get_text(query, 5, NULL);
         row.model = query_get_text(query, 6, NULL);
         row.finish_reason = query_get_text(query, 7, NULL);
-        row.usage = (struct message_usage){get_count(query, 8), get_count(query, 9), get_count(query, 10), get_count(query, 11)};
+        row.usage = (struct usage){get_count(query, 8), get_count(query, 9), get_count(query, 10), get_count(query, 11)};
         row.error_code = query_get_text(query, 12, NULL);
         row.error_message = query_get_text(query, 13, NULL);
         row.metadata = query_get_text(query, 14, NULL);

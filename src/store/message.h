@@ -12,6 +12,7 @@
 
 #include "../base/id.h"
 #include "../base/outcome.h"
+#include "../base/usage.h"
 
 /* A streaming answer whose process has not been heard of for so long was lost with it. The process writes its heartbeat much more often. */
 enum { MESSAGE_LOST_AFTER_MS = 20000, MESSAGE_HEARTBEAT_MS = 4000 };
@@ -37,12 +38,6 @@ struct message_begin {
    still streams. */
 enum outcome message_begin_turn(struct message_begin *begin, struct failure *failure);
 
-enum { MESSAGE_UNKNOWN = -1 }; /* a count that the provider did not give */
-
-struct message_usage {
-    int64_t prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens; /* MESSAGE_UNKNOWN: not given */
-};
-
 /* How an answer ended. */
 struct message_end {
     int64_t row;
@@ -53,7 +48,7 @@ struct message_end {
     const char *reasoning; /* NULL: none */
     size_t reasoning_len;
     const char *model, *finish_reason; /* may be NULL */
-    struct message_usage usage;
+    struct usage usage;
     const char *error_code, *error_message; /* NULL unless something went wrong */
 };
 
@@ -68,7 +63,7 @@ struct message {
     size_t content_len;
     const char *reasoning; /* may be NULL */
     const char *status, *model, *finish_reason; /* the last two may be NULL */
-    struct message_usage usage;
+    struct usage usage;
     const char *error_code, *error_message; /* may be NULL */
     const char *metadata;
     int64_t created_at, finished_at; /* Unix milliseconds; finished_at 0: not finished or not an answer */

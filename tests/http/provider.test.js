@@ -81,7 +81,7 @@ failsFirst('a provider that says 401', P.unauthorizedRepeatingKey, 502, 'provide
 failsFirst('a provider that says 403', P.status(403), 502, 'provider_auth', unretried);
 failsFirst('a provider that says 400', P.status(400, { error: { message: 'bad things', type: 'invalid_request_error' } }), 502, 'provider_error', unretried);
 failsFirst('a provider that says 404', P.status(404, { error: { message: 'The model does not exist', code: 'model_not_found' } }), 502, 'provider_error', unretried);
-failsFirst('a provider that says 422', P.status(422, { detail: [{ msg: 'no' }] }), 502, 'provider_error', unretried);
+failsFirst('a provider that says 422', P.status(422, { detail: [{ msg: 'extra fields are not permitted' }] }), 502, 'provider_error', unretried);
 failsFirst('a provider that says 429 without Retry-After', P.rateLimited(), 429, ['provider_busy', 'rate_limited'], { calls: 3, check: hasRetryAfter });
 failsFirst('a provider that says 429 with Retry-After of a day', P.rateLimited(86400), 429, ['provider_busy', 'rate_limited'], { calls: [1, 2, 3], check: hasRetryAfter, seconds: 15 });
 failsFirst('a provider that says 429 with Retry-After as a date of tomorrow', P.rateLimited(new Date(Date.now() + 86_400_000).toUTCString()), 429, ['provider_busy', 'rate_limited'], { calls: [1, 2, 3], check: hasRetryAfter, seconds: 15 });

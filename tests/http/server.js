@@ -11,7 +11,7 @@ import { startProvider, SCALE, SECRET, within, sleep } from '../provider/provide
 import { request } from './client.js';
 
 export const REPO = path.resolve(fileURLToPath(import.meta.url), '../../..');
-export const PROGRAM = path.join(REPO, 'cgi-bin/chat.fcgi');
+export const PROGRAM = process.env.PARLEY_PROGRAM ?? path.join(REPO, 'cgi-bin/chat.fcgi');
 export { SCALE, SECRET };
 
 const LIGHTTPD = ['/usr/sbin/lighttpd', '/usr/local/sbin/lighttpd', '/sbin/lighttpd', '/usr/bin/lighttpd'].find(existsSync) ?? 'lighttpd';
@@ -176,7 +176,7 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
     const [cmd, ...args] = [...prefix, LIGHTTPD, '-D', '-f', confFile];
     const child = spawn(cmd, args, {
       cwd: REPO, stdio: ['ignore', 'pipe', 'pipe'], ...drop,
-      env: cleanEnv({ PARLEY_ROOT: REPO, PARLEY_VAR: dir, APP_HOST: '127.0.0.1', APP_PORT: String(s.port), PARLEY_CONFIG: file, PARLEY_HTPASSWD: htpasswd, ...env }),
+      env: cleanEnv({ PARLEY_ROOT: REPO, PARLEY_PROGRAM: PROGRAM, PARLEY_VAR: dir, APP_HOST: '127.0.0.1', APP_PORT: String(s.port), PARLEY_CONFIG: file, PARLEY_HTPASSWD: htpasswd, ...env }),
     });
     const take = (d) => { text += d; for (const f of logWaiters) f(); };
     child.stdout.on('data', take);
@@ -205,7 +205,6 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
   }
 
   s.pid = s.child.pid;
-  const began = performance.now();
   /** Worker processes of this server, as pids. */
   s.workers = () => [...processes()].filter(([, p]) => p.ppid === s.pid && p.state !== 'Z' && /chat\.fcgi/.test(p.cmd)).map(([pid, p]) => ({ pid, start: p.start }));
   s.workerPids = () => s.workers().map((w) => w.pid);
@@ -229,7 +228,6 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
     s.stopped = true;
     const problems = [];
     const mine = s.workers();
-    const ended = performance.now();
     if (!s.exit) s.child.kill('SIGTERM');
     try { await within(15, s.exited, 'the end of lighttpd'); } catch (e) { problems.push(e.message); s.child.kill('SIGKILL'); await s.exited; }
     for (const w of mine) {
@@ -241,9 +239,9 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
       }
     }
     try { await within(10, s.closed, 'the last writer of the log'); } catch (e) { problems.push(e.message); }
-    // lighttpd 1.4.69 answers SIGTERM in its first second with status 1 (measured, also with other workers)
-    const young = s.exit.code === 1 && ended - began < 3000;
-    if (s.exit.code !== exitCode && !young && s.exit.signal !== 'SIGTERM') problems.push(`lighttpd ended with ${JSON.stringify(s.exit)}`);
+    // lighttpd 1.4.69 ends with 1 instead of 0 when a connection was open within the last second; it did stop in good order
+    const orderly = s.exit.code === 1 && /server stopped by/.test(text);
+    if (s.exit.code !== exitCode && !orderly && s.exit.signal !== 'SIGTERM') problems.push(`lighttpd ended with ${JSON.stringify(s.exit)}`);
     const spoken = SANITIZER.exec(text);
     if (spoken) problems.push(`a sanitizer spoke: ${text.slice(Math.max(0, spoken.index - 200), spoken.index + 6000)}`);
     if (text.includes(SECRET)) problems.push(`the provider key is in the log: ${text.slice(Math.max(0, text.indexOf(SECRET) - 200), text.indexOf(SECRET) + 80)}`);

@@ -1,0 +1,40 @@
+/*
+ * Usage as JSON: see usage.h.
+ */
+#include "usage.h"
+
+#include <stdbool.h>
+
+struct usage usage_none(void)
+{
+    return (struct usage){USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN};
+}
+
+static void add_count(json_object *object, const char *name, int64_t count)
+{
+    json_object_object_add(object, name, count != USAGE_UNKNOWN ? json_object_new_int64(count) : NULL);
+}
+
+/* A part of a count is an object of its own: {"prompt_tokens_details":{"cached_tokens":3}}. */
+static void add_detail(json_object *object, const char *details, const char *name, int64_t count)
+{
+    if (count == USAGE_UNKNOWN)
+        return;
+    json_object *detail = json_object_new_object();
+    add_count(detail, name, count);
+    json_object_object_add(object, details, detail);
+}
+
+json_object *usage_object(const struct usage *usage)
+{
+    if (usage->prompt_tokens == USAGE_UNKNOWN && usage->completion_tokens == USAGE_UNKNOWN)
+        return NULL;
+    bool both = usage->prompt_tokens != USAGE_UNKNOWN && usage->completion_tokens != USAGE_UNKNOWN;
+    json_object *object = json_object_new_object();
+    add_count(object, "prompt_tokens", usage->prompt_tokens);
+    add_count(object, "completion_tokens", usage->completion_tokens);
+    add_count(object, "total_tokens", both ? usage->prompt_tokens + usage->completion_tokens : USAGE_UNKNOWN);
+    add_detail(object, "prompt_tokens_details", "cached_tokens", usage->cached_tokens);
+    add_detail(object, "completion_tokens_details", "reasoning_tokens", usage->reasoning_tokens);
+    return object;
+}

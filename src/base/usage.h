@@ -1,0 +1,25 @@
+/*
+ * What an answer used, in tokens, as the provider counted: passed from the wire to the database and the client.
+ */
+#ifndef PARLEY_USAGE_H
+#define PARLEY_USAGE_H
+
+#include <json-c/json.h>
+#include <stdint.h>
+
+enum { USAGE_UNKNOWN = -1 }; /* the provider did not say */
+
+struct usage {
+    int64_t prompt_tokens;
+    int64_t completion_tokens; /* thinking included */
+    int64_t cached_tokens;     /* part of prompt_tokens */
+    int64_t reasoning_tokens;  /* part of completion_tokens */
+};
+
+/* A usage of which nothing is known. */
+struct usage usage_none(void);
+
+/* In OpenAI's shape ("The chat completion object", usage), or NULL (JSON null) when nothing was counted. A new reference. */
+json_object *usage_object(const struct usage *usage);
+
+#endif
