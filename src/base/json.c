@@ -88,6 +88,8 @@ json_object *json_read_loose(const char *text, size_t len)
     if (tokener == NULL)
         return NULL;
     json_object *object = json_tokener_parse_ex(tokener, text, (int)len);
+    if (json_tokener_get_error(tokener) == json_tokener_continue) /* a bare number ends only when more text cannot follow */
+        object = json_tokener_parse_ex(tokener, "", 1);
     json_tokener_free(tokener);
     return object;
 }

@@ -41,7 +41,7 @@ enum {
     LIMIT_SSE_EVENT_BYTES = 8 * 1024 * 1024,  /* one server-sent event: a tool call or an image can be one line */
     LIMIT_REPLY_BYTES = 16 * 1024 * 1024,     /* an answer that is not a stream */
     LIMIT_ERROR_BODY_BYTES = 64 * 1024,       /* body of an error answer; the rest is not read */
-    LIMIT_ANSWER_BYTES = 64 * 1024 * 1024,    /* upper bound of the setting MAX_ANSWER_BYTES */
+    LIMIT_ANSWER_BYTES = 128 * 1024 * 1024,   /* upper bound of the setting MAX_ANSWER_BYTES */
     LIMIT_ANSWER_RUNS = 262144,               /* stretches of text and other events in one answer */
     LIMIT_REQUEST_BYTES = 128 * 1024 * 1024   /* a request body that we send */
 };

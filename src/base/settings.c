@@ -142,7 +142,7 @@ static bool row_apply(const struct row *row)
         number = strtod(value, &end);
         if (end == value || *end != '\0' || !(number >= row->least && number <= row->most) ||
             (row->kind == WHOLE && number != floor(number))) {
-            (void)fprintf(complain_on, "%s: \"%s\" is not a %s from %g to %g\n", row->name, value,
+            (void)fprintf(complain_on, "%s: \"%s\" is not a %s from %.10g to %.10g\n", row->name, value,
                           row->kind == WHOLE ? "whole number" : row->kind == NUMBER ? "number" : "number of seconds", row->least, row->most);
             return false;
         }

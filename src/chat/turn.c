@@ -13,6 +13,8 @@
 #include "prompt.h"
 #include "title.h"
 
+enum { OVERLOADED_RETRY_S = 5 };
+
 /* Asks the model and waits for the end. */
 static enum outcome ask(const struct turn *turn, struct answer *answer, int64_t question_row, struct completion_result *result,
                         struct failure *failure)
@@ -90,8 +92,11 @@ static enum outcome store_end(const struct answer *answer, const char *status, c
 enum outcome turn_run(const struct turn *turn, struct request *request, const struct dialect *dialect, struct answer **finished,
                       struct failure *failure)
 {
-    if (!live_enter())
-        return fail(failure, OUTCOME_OVERLOADED, "The server is answering as many questions as it can. Please try again in a moment.");
+    if (!live_enter()) {
+        (void)fail(failure, OUTCOME_OVERLOADED, "The server is answering as many questions as it can. Please try again in a moment.");
+        failure->retry_after_s = OVERLOADED_RETRY_S;
+        return OUTCOME_OVERLOADED;
+    }
 
     char title[TITLE_BYTES];
     title_make(turn->message, turn->message_len, title);

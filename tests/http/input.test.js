@@ -31,9 +31,12 @@ async function refused(body, status, code, { paths = ['/chat', '/chat/stream'], 
 describe('bodies that cannot be parsed are 400', () => {
   for (const [name, body] of Object.entries({
     'not JSON': 'hello', 'half JSON': '{"message": "Hi"', 'JSON and more': '{"message":"Hi"} trailing', 'two objects': '{"message":"Hi"}{"message":"Hi"}', 'single quotes': "{'message':'Hi'}",
-    'a comma too many': '{"message":"Hi",}', 'a comment': '{"message":"Hi" /* x */}', 'an unquoted word': '{message:"Hi"}', 'NaN': '{"message":"Hi","temperature":NaN}', 'an empty body': '', 'only spaces': '   ',
+    'a comma too many': '{"message":"Hi",}', 'a comment': '{"message":"Hi" /* x */}', 'an unquoted word': '{message:"Hi"}', 'an empty body': '', 'only spaces': '   ',
     'a raw newline inside a string': '{"message":"a\nb"}', 'form data': 'message=Hi',
   })) test(`${name} is 400`, opts, () => refused(body, 400, 'bad_json'));
+  test('a number that JSON does not have is 400 or 422', opts, async () => {
+    for (const v of ['NaN', 'Infinity', '-Infinity', '+1', '01', '1.', '0x10']) await refused(`{"message":"Hi","temperature":${v}}`, [400, 422]);
+  });
   test('a byte that is not UTF-8 is 400', opts, async () => {
     for (const bytes of ['\xff', '\xc3\x28', '\xe2\x82', '\xed\xa0\x80', '\xf8\x88\x80\x80\x80', '\xc0\xaf', '\xf4\x90\x80\x80']) {
       await refused(Buffer.from(`{"message":"a${bytes}b"}`, 'latin1'), [400, 422]);

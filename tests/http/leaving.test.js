@@ -241,7 +241,7 @@ describe('Stop', () => {
     assert.equal((await settled(s, id)).answer.status, 'stopped');
   }));
 
-  test('of an answer that never ends', opts, () => withServer({ settings: { MAX_ANSWER_BYTES: '100000000' } }, async (s, p) => {
+  test('of an answer that never ends', opts, () => withServer({ settings: { MAX_ANSWER_BYTES: '60000000' } }, async (s, p) => {
     p.respond(neverEnding('and so on '));
     const c = await stream(`${s.url}/chat/stream`, { message: 'Hi' });
     const { conversation_id: id } = await idOf(c);

@@ -274,6 +274,26 @@ describe('deviations of OpenAI-compatible servers', () => {
   }
 });
 
+describe('events that are JSON but not what they should be', () => {
+  for (const odd of ['null', '[]', '17', '""', 'true', '{"choices":17}', '{"choices":{}}', '{"choices":[17]}', '{"choices":[[]]}', '{"choices":[{"delta":17}]}', '{"choices":[{"delta":{"content":17}}]}', '{"choices":[{"delta":{"content":{}}}]}',
+    '{"choices":[{"delta":{"content":"x"},"finish_reason":17}]}', '{"usage":17,"choices":[]}', '{"usage":{"prompt_tokens":-1,"completion_tokens":1e999,"total_tokens":"many"},"choices":[]}', '['.repeat(5000), '{"a":'.repeat(5000), '{"choices":[{"delta":{"content":"x","content":"y"}}]}']) {
+    test(`${odd.slice(0, 70)} in mid-stream is skipped or an error, never a crash or text that nobody sent`, opts, async () => {
+      const pids = at.s.workerPids();
+      for (const way of ['/chat', '/chat/stream']) {
+        at.p.respond(async (req, io) => { io.token('a'); io.data(odd); io.token('b'); io.finish(); io.done(); await io.end(); });
+        const r = await WAYS[way](at.s, 'Hi');
+        assert.ok(r.status === 200 || r.status === 502, r.raw);
+        if (r.code) assert.equal(r.code, 'provider_error');
+        else assert.match(r.text, /^a[xy]?(17)?b?$/);
+        const c = await newest(at.s);
+        assert.match(c.messages[1].status, r.code ? /^(error|interrupted)$/ : /^done$/);
+        if (r.status === 200) assert.equal(c.messages[1].content, r.text);
+      }
+      assert.deepEqual(at.s.workerPids(), pids);
+    });
+  }
+});
+
 describe('trouble in mid-stream', () => {
   const cases = {
     'a reset connection': { cut: 'rst', status: /^(interrupted|error)$/ },

@@ -501,8 +501,8 @@ D['tool_calls null and empty content at the end'] = { text: 'ab', run: sse((io) 
   io.chunk(io.shape({ content: 'a', tool_calls: null, function_call: null })); io.chunk(io.shape({ content: 'b' }));
   io.chunk(io.shape({ content: '' }, { choice: { finish_reason: 'stop', logprobs: null } })); io.done();
 }) };
-D['chunks that are not objects'] = { text: 'ab', run: sse((io) => {
-  io.data('null'); io.data('[]'); io.data('17'); io.data('""'); io.token('a'); io.data('{}'); io.token('b'); io.finish(); io.done();
+D['chunks with nothing in them'] = { text: 'ab', run: sse((io) => {
+  io.data('{}'); io.data('{"choices":[{}]}'); io.token('a'); io.data('{}'); io.data('{"id":null,"choices":[{"index":0}]}'); io.token('b'); io.finish(); io.done();
 }) };
 D['a second choice is ignored'] = { text: 'ab', run: sse((io) => {
   io.chunk({ choices: [{ ...T, delta: { content: 'a' } }, { index: 1, delta: { content: 'NO' }, finish_reason: null }] });
