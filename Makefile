@@ -70,6 +70,9 @@ sanitized: deps-test
 	$(MAKE) all unit BIN=$(BUILD)/cgi-bin BUILD=$(BUILD)
 	PARLEY_PROGRAM=$(CURDIR)/$(BUILD)/cgi-bin/chat.fcgi PARLEY_TEST_TIMEOUT_SCALE=$(SCALE) tests/run-tests.sh "$(TESTS)" http
 
+readme: all
+	tests/readme.sh
+
 lint: $(BUILD)/schema.inc
 	tests/lint.sh
 
@@ -87,6 +90,6 @@ install: all
 clean:
 	rm -rf build $(PROGRAMS)
 
-.PHONY: all run check test unit asan tsan sanitized lint deps deps-test install clean
+.PHONY: all run check test unit asan tsan sanitized readme lint deps deps-test install clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,90 +1,57 @@
 /*
- * Strict reading and selectors of json.h.
- *
- * What json-c 0.16 lets through even in strict mode is checked here: raw control characters inside strings, NUL in strings, NaN and
- * Infinity.
+ * Strict reading and selectors of json.h: the text is checked by json_scan.c and then built by json-c.
  */
 #include "json.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_scan.h"
 #include "limits.h"
 #include "utf8.h"
 
-/* What json-c would take: a control character inside a string, NaN. And an escaped U+0000, which cuts C strings. Quotes are followed so that white
-   space between values stays allowed. */
+/* Whether a string holds an escaped U+0000: it would cut C strings. Backslashes stand only in strings, and pair off from the left. */
+static bool has_nul(const char *text, size_t len)
+{
+    for (const char *at = text, *end = text + len; (at = memchr(at, '\\', (size_t)(end - at))) != NULL; at += 2)
+        if (end - at >= 6 && memcmp(at, "\\u0000", 6) == 0)
+            return true;
+    return false;
+}
+
+/* Why `text` is not the JSON that we take; NULL: it is. */
 static const char *find_fault(const char *text, size_t len)
 {
-    bool in_string = false;
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == 0)
-            return "it holds a NUL byte";
-        if (!in_string) {
-            in_string = c == '"';
-            if (c == 'N' || c == 'I')
-                return "NaN and Infinity are no JSON";
-        } else if (c == '\\') {
-            if (len - i >= 6 && memcmp(text + i, "\\u0000", 6) == 0)
-                return "a string holds U+0000";
-            i++;
-        } else if (c == '"') {
-            in_string = false;
-        } else if (c < 0x20) {
-            return "a string holds a raw control character";
-        }
-    }
-    return NULL;
+    struct json_scan scan = {.at = text, .end = text + len};
+    if (memchr(text, 0, len) != NULL)
+        return "it holds a NUL byte";
+    if (!utf8_valid(text, len))
+        return "it is not UTF-8";
+    json_scan_space(&scan);
+    if (!json_scan_value(&scan, LIMIT_JSON_DEPTH))
+        return scan.too_deep ? "it is nested too deeply" : "it is cut short or not well-formed";
+    json_scan_space(&scan);
+    if (scan.at != scan.end)
+        return "there is something after the value";
+    return has_nul(text, len) ? "a string holds U+0000" : NULL;
 }
 
 json_object *json_read(const char *text, size_t len, const char **why)
 {
-    *why = NULL;
-    if (!utf8_valid(text, len))
-        *why = "it is not UTF-8";
-    else
-        *why = find_fault(text, len);
+    *why = find_fault(text, len);
     if (*why != NULL)
         return NULL;
-    json_tokener *tokener = json_tokener_new_ex(LIMIT_JSON_DEPTH);
-    if (tokener == NULL) {
+    json_object *object = json_read_loose(text, len);
+    struct json_scan scan = {.at = text, .end = text + len};
+    json_scan_space(&scan);
+    if (object == NULL && !json_scan_next_is(&scan, 'n')) /* null is the only value that json-c gives as NULL */
         *why = "there is no memory left";
-        return NULL;
-    }
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-    json_object *object = NULL;
-    enum json_tokener_error error = json_tokener_error_parse_eof;
-    if (len > 0 && len < (size_t)INT32_MAX)
-        object = json_tokener_parse_ex(tokener, text, (int)len);
-    if (len > 0)
-        error = json_tokener_get_error(tokener);
-    size_t used = json_tokener_get_parse_end(tokener);
-    if (error == json_tokener_continue) /* a bare number or literal ends only when more text cannot follow */
-    {
-        object = json_tokener_parse_ex(tokener, "", 1);
-        error = json_tokener_get_error(tokener);
-        used = len;
-    }
-    if (error == json_tokener_error_depth)
-        *why = "it is nested too deeply";
-    else if (error != json_tokener_success)
-        *why = "it is cut short or not well-formed";
-    else
-        for (; used < len; used++)
-            if (strchr(" \t\r\n", text[used]) == NULL)
-                *why = "there is something after the value";
-    json_tokener_free(tokener);
-    if (*why != NULL) {
-        json_object_put(object);
-        return NULL;
-    }
     return object;
 }
 
 json_object *json_read_loose(const char *text, size_t len)
 {
-    json_tokener *tokener = len > 0 && len < (size_t)INT32_MAX ? json_tokener_new_ex(LIMIT_JSON_DEPTH) : NULL;
+    json_tokener *tokener = len > 0 && len < (size_t)INT32_MAX ? json_tokener_new_ex(LIMIT_JSON_DEPTH + 1) : NULL; /* json-c counts scalars too */
     if (tokener == NULL)
         return NULL;
     json_object *object = json_tokener_parse_ex(tokener, text, (int)len);

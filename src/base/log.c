@@ -16,7 +16,7 @@
 #include "utf8.h"
 
 static enum log_level lowest = LOG_INFO;
-static _Thread_local const char *request;
+static _Thread_local char request[40]; /* "": none */
 
 static const char *const names[] = {"debug", "info", "warning", "error"};
 
@@ -39,7 +39,7 @@ bool log_level_read(const char *text, enum log_level *level)
 
 void log_set_request(const char *request_id)
 {
-    request = request_id;
+    (void)snprintf(request, sizeof request, "%s", request_id != NULL ? request_id : "");
 }
 
 void log_line(enum log_level level, const char *format, ...)
@@ -63,7 +63,7 @@ void log_line(enum log_level level, const char *format, ...)
     json_object_object_add(line, "time", json_object_new_string(clock_text(clock_unix_ms(), time)));
     json_object_object_add(line, "level", json_object_new_string(names[level]));
     json_object_object_add(line, "process", json_object_new_int((int)getpid()));
-    if (request != NULL)
+    if (request[0] != '\0')
         json_object_object_add(line, "request", json_object_new_string(request));
     json_object_object_add(line, "message", json_object_new_string(buf_failed(&clean) ? message : clean.data));
     buf_free(&clean);

@@ -17,7 +17,7 @@ void log_set_level(enum log_level level);
 /* Reads "debug", "info", "warning" or "error" (any case; "warn" too). False when it is none of them. */
 bool log_level_read(const char *text, enum log_level *level);
 
-/* Names the request that this thread is serving; NULL: none. The text is borrowed until the next call. */
+/* Names the request that this thread is serving; NULL: none. */
 void log_set_request(const char *request_id);
 
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -264,12 +264,11 @@ const char *settings_home(void)
 static bool place_db(void)
 {
     struct row *row = row_find("PARLEY_DB");
-    const char *value = row_value(row);
-    if (value[0] == '/')
-        return true;
+    if (row == NULL || row_value(row)[0] == '/')
+        return row != NULL;
     struct buf path;
     buf_init(&path, PATH_MAX);
-    buf_addf(&path, "%s/%s", home, value);
+    buf_addf(&path, "%s/%s", home, row_value(row));
     char *whole = buf_take(&path);
     if (whole == NULL)
         return false;

@@ -245,7 +245,7 @@ bool answer_attach(struct answer *answer, struct request *request, const struct 
 
 static struct run *add_run(struct answer *answer, enum run_kind kind, size_t offset)
 {
-    if (answer->run_count == answer->run_room) {
+    if (answer->runs == NULL || answer->run_count == answer->run_room) {
         size_t room = answer->run_room > 0 ? answer->run_room * 2 : 4;
         struct run *runs = room <= LIMIT_ANSWER_RUNS ? mem_resize(answer->runs, room * sizeof *runs) : NULL;
         if (runs == NULL)
@@ -272,7 +272,7 @@ static bool add_event(void *arg, enum completion_event type, const char *text, s
     if (!make_room(buf, text, len))
         return false;
     struct run *last = answer->run_count > 0 ? &answer->runs[answer->run_count - 1] : NULL;
-    if (type != COMPLETION_TEXT || last == NULL || last->kind != RUN_TEXT)
+    if (last == NULL || type != COMPLETION_TEXT || last->kind != RUN_TEXT)
         last = add_run(answer, type == COMPLETION_TEXT ? RUN_TEXT : RUN_REASONING, before);
     if (last == NULL)
         return false;

@@ -5,6 +5,7 @@
  * A chunk is the same for every piece of text but for the text: json-c writes it once per stream with an empty piece, and the two halves around it
  * are kept. The piece itself is written by json-c as well.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/json.h"
@@ -15,12 +16,13 @@
 /* A chunk with one choice; takes `delta`. A new reference. */
 static json_object *new_chunk(const struct answer *answer, json_object *delta, const char *finish_reason)
 {
-    char id[ID_BYTES + 16] = "chatcmpl-";
+    char id[ID_BYTES + 16];
+    (void)snprintf(id, sizeof id, "chatcmpl-%s", answer->id);
     json_object *chunk = json_object_new_object();
     json_object *choices = json_object_new_array();
     json_object *choice = json_object_new_object();
     const char *model = answer->result.model[0] != '\0' ? answer->result.model : answer->asked_model;
-    json_object_object_add(chunk, "id", json_object_new_string(strcat(id, answer->id)));
+    json_object_object_add(chunk, "id", json_object_new_string(id));
     json_object_object_add(chunk, "object", json_object_new_string("chat.completion.chunk"));
     json_object_object_add(chunk, "created", json_object_new_int64(answer->created_s));
     json_object_object_add(chunk, "model", json_object_new_string(model));

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "../base/buf.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
 #include "../store/message.h"
@@ -26,15 +27,19 @@ static char *copy_bytes(const char *bytes, size_t len)
 /* Puts an older message before one of the same role. */
 static bool join(struct completion_message *message, const struct message *older)
 {
-    char *both = mem_new(1, older->content_len + 2 + message->content_len + 1);
-    if (both == NULL)
+    struct buf both;
+    buf_init(&both, older->content_len + message->content_len + 2);
+    buf_add(&both, older->content, older->content_len);
+    buf_add_text(&both, "\n\n");
+    buf_add(&both, message->content, message->content_len);
+    size_t len = both.len;
+    char *content = buf_take(&both);
+    buf_free(&both);
+    if (content == NULL)
         return false;
-    memcpy(both, older->content, older->content_len);
-    memcpy(both + older->content_len, "\n\n", 2);
-    memcpy(both + older->content_len + 2, message->content, message->content_len);
     mem_free((char *)message->content);
-    message->content = both;
-    message->content_len += older->content_len + 2;
+    message->content = content;
+    message->content_len = len;
     return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/utf8.h"
@@ -36,9 +37,5 @@ void title_make(const char *text, size_t len, char title[TITLE_BYTES])
     }
     if (cut && !gap && last_gap > 0) /* in the middle of a word: go back to its beginning */
         out = last_gap;
-    title[out] = '\0';
-    if (cut)
-        strcat(title, "…");
-    if (out == 0)
-        strcpy(title, "New conversation");
+    (void)snprintf(title + out, TITLE_BYTES - out, "%s", cut ? "…" : out == 0 ? "New conversation" : "");
 }

@@ -3,6 +3,7 @@
  */
 #include "request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,8 +35,7 @@ static void find_path(struct request *request)
         script = "";
     if (strlen(script) + strlen(info) > LIMIT_PATH_BYTES)
         return;
-    char *end = stpcpy(request->path, script);
-    strcpy(end, info);
+    (void)snprintf(request->path, sizeof request->path, "%s%s", script, info);
     if (request->path[0] != '/' || !utf8_valid(request->path, strlen(request->path)))
         request->path[0] = '\0';
 }

@@ -67,7 +67,7 @@ static int listen_unix(const char *path)
         log_error("--listen: the path of a socket has at most %zu bytes", sizeof address.sun_path - 1);
         return -1;
     }
-    strcpy(address.sun_path, path);
+    (void)snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
     struct stat status;
     if (stat(path, &status) == 0 && S_ISSOCK(status.st_mode)) {
         if (is_live(&address)) {

@@ -1,15 +1,16 @@
 /*
- * The scanner of chunk_scanner.h: recursive descent over JSON (RFC 8259) that knows the few keys it must look at and steps over the rest.
+ * The scanner of chunk_scanner.h: knows the few keys that it must look at and steps over the rest by json_scan.c.
  */
 #include "chunk_scanner.h"
 
 #include <stdint.h>
 #include <string.h>
 
+#include "../base/json_scan.h"
 #include "../base/utf8.h"
 
 struct scan {
-    const char *at, *end;
+    struct json_scan json;
     const char *text; /* the content's string, between its quotes */
     size_t text_len;
     bool has_text, has_escape, has_choice;
@@ -17,113 +18,11 @@ struct scan {
 
 enum { DEPTH = 16 };
 
-static void skip_space(struct scan *scan)
-{
-    while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r' || *scan->at == '\t'))
-        scan->at++;
-}
-
-/* Steps over `c` and the white space around it. */
-static bool take(struct scan *scan, char c)
-{
-    skip_space(scan);
-    if (scan->at == scan->end || *scan->at != c)
-        return false;
-    scan->at++;
-    skip_space(scan);
-    return true;
-}
-
-static bool next_is(const struct scan *scan, char c)
-{
-    return scan->at < scan->end && *scan->at == c;
-}
-
-/* Steps over a string; what stands between the quotes. */
-static bool take_string(struct scan *scan, const char **text, size_t *len, bool *has_escape)
-{
-    if (!next_is(scan, '"'))
-        return false;
-    const char *start = ++scan->at;
-    *has_escape = false;
-    for (; scan->at < scan->end && *scan->at != '"'; scan->at++) {
-        if ((unsigned char)*scan->at < 0x20)
-            return false;
-        if (*scan->at == '\\') {
-            *has_escape = true;
-            if (++scan->at == scan->end)
-                return false;
-        }
-    }
-    if (scan->at == scan->end)
-        return false;
-    *text = start;
-    *len = (size_t)(scan->at - start);
-    scan->at++;
-    return true;
-}
-
-static bool take_word(struct scan *scan, const char *word)
-{
-    size_t len = strlen(word);
-    if ((size_t)(scan->end - scan->at) < len || memcmp(scan->at, word, len) != 0)
-        return false;
-    scan->at += len;
-    return true;
-}
-
-static bool skip_value(struct scan *scan, int depth);
-
-static bool skip_list(struct scan *scan, char open, char close, int depth)
-{
-    const char *text;
-    size_t len;
-    bool has_escape;
-    if (!take(scan, open))
-        return false;
-    if (take(scan, close))
-        return true;
-    do {
-        if (open == '{' && (!take_string(scan, &text, &len, &has_escape) || !take(scan, ':')))
-            return false;
-        if (!skip_value(scan, depth))
-            return false;
-    } while (take(scan, ','));
-    return take(scan, close);
-}
-
-static bool skip_value(struct scan *scan, int depth)
-{
-    const char *text;
-    size_t len;
-    bool has_escape;
-    if (depth == 0 || scan->at == scan->end)
-        return false;
-    switch (*scan->at) {
-    case '"':
-        return take_string(scan, &text, &len, &has_escape);
-    case '{':
-        return skip_list(scan, '{', '}', depth - 1);
-    case '[':
-        return skip_list(scan, '[', ']', depth - 1);
-    case 't':
-        return take_word(scan, "true");
-    case 'f':
-        return take_word(scan, "false");
-    case 'n':
-        return take_word(scan, "null");
-    default:
-        for (len = 0; scan->at < scan->end && strchr("+-.0123456789eE", *scan->at) != NULL && *scan->at != '\0'; len++)
-            scan->at++;
-        return len > 0;
-    }
-}
-
 /* The next key of an object, and the colon behind it. */
 static bool take_key(struct scan *scan, const char **key, size_t *len)
 {
     bool has_escape;
-    return take_string(scan, key, len, &has_escape) && !has_escape && take(scan, ':');
+    return json_scan_string(&scan->json, key, len, &has_escape) && !has_escape && json_scan_take(&scan->json, ':');
 }
 
 #define IS(name) (len == sizeof(name) - 1 && memcmp(key, name, sizeof(name) - 1) == 0)
@@ -132,25 +31,25 @@ static bool scan_delta(struct scan *scan)
 {
     const char *key;
     size_t len;
-    if (!take(scan, '{'))
+    if (!json_scan_take(&scan->json, '{'))
         return false;
-    if (take(scan, '}'))
+    if (json_scan_take(&scan->json, '}'))
         return true;
     do {
         if (!take_key(scan, &key, &len))
             return false;
-        if (IS("content") && next_is(scan, '"')) {
-            if (scan->has_text || !take_string(scan, &scan->text, &scan->text_len, &scan->has_escape))
+        if (IS("content") && json_scan_next_is(&scan->json, '"')) {
+            if (scan->has_text || !json_scan_string(&scan->json, &scan->text, &scan->text_len, &scan->has_escape))
                 return false;
             scan->has_text = true;
-        } else if (IS("role") && next_is(scan, '"')) {
-            if (!skip_value(scan, 1))
+        } else if (IS("role") && json_scan_next_is(&scan->json, '"')) {
+            if (!json_scan_value(&scan->json, 1))
                 return false;
-        } else if (!take_word(scan, "null")) { /* reasoning, tool calls, refusal, parts, anything new */
+        } else if (!json_scan_word(&scan->json, "null")) { /* reasoning, tool calls, refusal, parts, anything new */
             return false;
         }
-    } while (take(scan, ','));
-    return take(scan, '}');
+    } while (json_scan_take(&scan->json, ','));
+    return json_scan_take(&scan->json, '}');
 }
 
 static bool scan_choice(struct scan *scan)
@@ -158,7 +57,7 @@ static bool scan_choice(struct scan *scan)
     const char *key;
     size_t len;
     bool has_delta = false;
-    if (!take(scan, '{'))
+    if (!json_scan_take(&scan->json, '{'))
         return false;
     do {
         if (!take_key(scan, &key, &len))
@@ -168,41 +67,41 @@ static bool scan_choice(struct scan *scan)
                 return false;
             has_delta = true;
         } else if (IS("index")) {
-            if (!take_word(scan, "0"))
+            if (!json_scan_word(&scan->json, "0"))
                 return false;
         } else if (IS("logprobs") || IS("content_filter_results")) {
-            if (!skip_value(scan, DEPTH))
+            if (!json_scan_value(&scan->json, DEPTH))
                 return false;
-        } else if (!take_word(scan, "null")) { /* finish_reason, error, anything new */
+        } else if (!json_scan_word(&scan->json, "null")) { /* finish_reason, error, anything new */
             return false;
         }
-    } while (take(scan, ','));
-    return take(scan, '}') && has_delta;
+    } while (json_scan_take(&scan->json, ','));
+    return json_scan_take(&scan->json, '}') && has_delta;
 }
 
 static bool scan_chunk(struct scan *scan)
 {
     const char *key;
     size_t len;
-    if (!take(scan, '{'))
+    if (!json_scan_take(&scan->json, '{'))
         return false;
     do {
         if (!take_key(scan, &key, &len))
             return false;
         if (IS("choices")) {
-            if (scan->has_choice || !take(scan, '[') || !scan_choice(scan) || !take(scan, ']'))
+            if (scan->has_choice || !json_scan_take(&scan->json, '[') || !scan_choice(scan) || !json_scan_take(&scan->json, ']'))
                 return false;
             scan->has_choice = true;
         } else if (IS("usage") || IS("error") || IS("detail") || IS("fault") || IS("x_groq")) {
-            if (!take_word(scan, "null"))
+            if (!json_scan_word(&scan->json, "null"))
                 return false;
-        } else if (IS("object") && scan->end - scan->at > 6 && memcmp(scan->at, "\"error\"", 7) == 0) {
+        } else if (IS("object") && scan->json.end - scan->json.at > 6 && memcmp(scan->json.at, "\"error\"", 7) == 0) {
             return false;
-        } else if (!skip_value(scan, DEPTH)) {
+        } else if (!json_scan_value(&scan->json, DEPTH)) {
             return false;
         }
-    } while (take(scan, ','));
-    return take(scan, '}') && scan->at == scan->end && scan->has_choice;
+    } while (json_scan_take(&scan->json, ','));
+    return json_scan_take(&scan->json, '}') && scan->json.at == scan->json.end && scan->has_choice;
 }
 
 #undef IS
@@ -265,7 +164,7 @@ static bool add_unescaped(struct buf *out, const char *text, size_t len)
 
 bool chunk_scan(const char *json, size_t len, struct buf *text)
 {
-    struct scan scan = {.at = json, .end = json + len};
+    struct scan scan = {.json = {.at = json, .end = json + len}};
     if (!scan_chunk(&scan))
         return false;
     size_t before = text->len;

@@ -27,7 +27,7 @@ static size_t feed_start(struct think *think, const char *text, size_t len, thin
         while (spaces < think->held_len && is_space(think->held[spaces]))
             spaces++;
         size_t tag = think->held_len - spaces;
-        bool fits = (tag == 0 && is_space(text[i])) || text[i] == open_tag[tag];
+        bool fits = tag < sizeof open_tag - 1 && ((tag == 0 && is_space(text[i])) || text[i] == open_tag[tag]);
         if (!fits || think->held_len == THINK_HELD_BYTES) {
             give(think, false, out, arg);
             think->state = THINK_TEXT;

@@ -98,7 +98,7 @@ static void read_model(struct openai_reply *reply, json_object *object)
     const char *model = json_text(object, "model", NULL);
     if (model == NULL || *model == '\0' || strlen(model) >= sizeof reply->result->model || !utf8_valid(model, strlen(model)))
         return;
-    strcpy(reply->result->model, model);
+    (void)snprintf(reply->result->model, sizeof reply->result->model, "%s", model);
 }
 
 /* Content as Mistral sends it: a list of parts, {"type":"text","text"} or {"type":"thinking","thinking":[{"text"}]}. */

@@ -348,21 +348,21 @@ static struct job *take_jobs(void)
 }
 
 /* After an error of the file or the disk a connection is not trusted again: the next writer opens a new one. */
-static void drop_broken_writer(void)
+static void drop_if_broken(struct db *writer)
 {
-    int code = store.writer->error & 0xFF;
+    int code = writer->error & 0xFF;
     if (code == SQLITE_IOERR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_READONLY || code == SQLITE_CANTOPEN) {
-        close_connection(store.writer);
+        close_connection(writer);
         store.writer = NULL;
     }
 }
 
-/* Makes sure that the writer connection is open. Called by the thread that writes, without the lock. */
-static enum outcome ensure_writer(struct failure *failure)
+/* The writer connection, opened if need be; NULL, with *failure filled, when that fails. Called by the thread that writes, without the lock. */
+static struct db *open_writer(struct failure *failure)
 {
     if (store.writer == NULL)
         store.writer = open_connection(true, failure);
-    return store.writer != NULL ? OUTCOME_OK : failure->outcome;
+    return store.writer;
 }
 
 enum outcome db_write(db_work *work, void *arg, struct failure *failure)
@@ -382,9 +382,10 @@ enum outcome db_write(db_work *work, void *arg, struct failure *failure)
             struct job *jobs = take_jobs();
             pthread_mutex_unlock(&store.lock);
             struct failure trouble = {0};
-            if (ensure_writer(&trouble) == OUTCOME_OK) {
-                run_jobs(store.writer, jobs);
-                drop_broken_writer();
+            struct db *writer = open_writer(&trouble);
+            if (writer != NULL) {
+                run_jobs(writer, jobs);
+                drop_if_broken(writer);
             } else {
                 for (struct job *job = jobs; job != NULL; job = job->next) {
                     *job->failure = trouble;

@@ -4,6 +4,7 @@
 #include "user.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/clock.h"
@@ -59,7 +60,7 @@ enum outcome user_find(const char *name, int64_t *user, struct failure *failure)
     *user = lookup.user;
     pthread_mutex_lock(&last.lock);
     if (strlen(name) <= LIMIT_USER_NAME_BYTES) {
-        strcpy(last.name, name);
+        (void)snprintf(last.name, sizeof last.name, "%s", name);
         last.user = lookup.user;
     }
     pthread_mutex_unlock(&last.lock);

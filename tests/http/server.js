@@ -104,6 +104,13 @@ function cleanEnv(more) {
   return env;
 }
 
+/** Sanitizers write to files of the test's directory: in the log their reports would be mixed with the lines of other threads. */
+function sanitizerLogs(dir) {
+  const out = {};
+  for (const k of ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'TSAN_OPTIONS']) out[k] = `${process.env[k] ? `${process.env[k]}:` : ''}log_path=${path.join(dir, 'sanitizer')}`;
+  return out;
+}
+
 /** Runs one SQL text in the database with the sqlite3 shell; rows as objects. */
 export function sql(db, text, { readonly = true } = {}) {
   const out = execFileSync('sqlite3', [...(readonly ? ['-readonly'] : []), '-json', '-cmd', '.timeout 5000', db, text], { encoding: 'utf8', maxBuffer: 1 << 28 });
@@ -176,7 +183,7 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
     const [cmd, ...args] = [...prefix, LIGHTTPD, '-D', '-f', confFile];
     const child = spawn(cmd, args, {
       cwd: REPO, stdio: ['ignore', 'pipe', 'pipe'], ...drop,
-      env: cleanEnv({ PARLEY_ROOT: REPO, PARLEY_PROGRAM: PROGRAM, PARLEY_VAR: dir, APP_HOST: '127.0.0.1', APP_PORT: String(s.port), PARLEY_CONFIG: file, PARLEY_HTPASSWD: htpasswd, ...env }),
+      env: cleanEnv({ PARLEY_ROOT: REPO, PARLEY_PROGRAM: PROGRAM, PARLEY_VAR: dir, APP_HOST: '127.0.0.1', APP_PORT: String(s.port), PARLEY_CONFIG: file, PARLEY_HTPASSWD: htpasswd, ...sanitizerLogs(dir), ...env }),
     });
     const take = (d) => { text += d; for (const f of logWaiters) f(); };
     child.stdout.on('data', take);
@@ -205,6 +212,7 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
   }
 
   s.pid = s.child.pid;
+  const reports = () => readdirSync(dir).filter((f) => f.startsWith('sanitizer.')).map((f) => readFileSync(path.join(dir, f), 'utf8')).join('\n');
   /** Worker processes of this server, as pids. */
   s.workers = () => [...processes()].filter(([, p]) => p.ppid === s.pid && p.state !== 'Z' && /chat\.fcgi/.test(p.cmd)).map(([pid, p]) => ({ pid, start: p.start }));
   s.workerPids = () => s.workers().map((w) => w.pid);
@@ -242,6 +250,8 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
     // lighttpd 1.4.69 ends with 1 instead of 0 when a connection was open within the last second; it did stop in good order
     const orderly = s.exit.code === 1 && /server stopped by/.test(text);
     if (s.exit.code !== exitCode && !orderly && s.exit.signal !== 'SIGTERM') problems.push(`lighttpd ended with ${JSON.stringify(s.exit)}`);
+    const said = reports();
+    if (said) text += `\n${said}`;
     const spoken = SANITIZER.exec(text);
     if (spoken) problems.push(`a sanitizer spoke: ${text.slice(Math.max(0, spoken.index - 200), spoken.index + 6000)}`);
     if (text.includes(SECRET)) problems.push(`the provider key is in the log: ${text.slice(Math.max(0, text.indexOf(SECRET) - 200), text.indexOf(SECRET) + 80)}`);
