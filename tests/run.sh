@@ -7,7 +7,7 @@ server=$1 mode=$2
 [ "$server" = lighttpd ] && [ "$mode" = fastcgi ] || { echo "make run knows SERVER=lighttpd MODE=fastcgi." >&2; exit 2; }
 
 PARLEY_ROOT=$(pwd)
-PARLEY_VAR=$PARLEY_ROOT/var
+PARLEY_VAR=${PARLEY_VAR:-$PARLEY_ROOT/var}
 PARLEY_PROGRAM=${PARLEY_PROGRAM:-$PARLEY_ROOT/cgi-bin/chat.fcgi}
 mkdir -p "$PARLEY_VAR"
 # Every setting and key that is set, in one file that only we can read: host servers hand on next to nothing of their environment.

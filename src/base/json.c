@@ -3,6 +3,7 @@
  */
 #include "json.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,7 +97,7 @@ int64_t json_count(json_object *object, const char *path, int64_t fallback)
     if (!json_object_is_type(object, json_type_int) && !json_object_is_type(object, json_type_double))
         return fallback;
     double value = json_object_get_double(object);
-    return value >= 0 && value <= most ? (int64_t)value : fallback;
+    return value >= 0 && value <= most && value == floor(value) ? (int64_t)value : fallback;
 }
 
 const char *json_write(json_object *object)

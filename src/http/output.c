@@ -138,11 +138,13 @@ static void socket_ready(struct watch *watch, uint32_t events)
     struct request *request = watch->arg;
     struct output *output = &request->output;
     bool had_waiting = output->waiting.len > 0;
-    if ((events & (EPOLLERR | EPOLLHUP | EPOLLRDHUP)) != 0 || ((events & EPOLLIN) != 0 && peer_is_gone(output->fd)))
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0)
         output->broken = true;
+    if ((events & EPOLLRDHUP) != 0 || ((events & EPOLLIN) != 0 && peer_is_gone(output->fd)))
+        output->left = true; /* the end of the request is still written: else the host server takes us for crashed */
     if (!output->broken && (events & EPOLLOUT) != 0)
         (void)output_send_waiting(output);
-    if (output->broken) {
+    if (output->broken || output->left) {
         output->owner.gone(output->owner.arg);
     } else if (had_waiting && output->waiting.len == 0) {
         (void)output_watch(request);
@@ -219,7 +221,7 @@ static void begin_lingering(struct task *task)
     struct request *request = task->arg;
     struct output *output = &request->output;
     output->owner = (struct request_owner){.drained = end_lingering, .gone = end_lingering, .arg = request};
-    if (!output_send_waiting(output) || output->waiting.len == 0 || !output_watch(request)) {
+    if (output->left || !output_send_waiting(output) || output->waiting.len == 0 || !output_watch(request)) {
         request_free(request);
         return;
     }

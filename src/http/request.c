@@ -193,7 +193,7 @@ const char *request_user_name(const struct request *request)
 
 bool request_is_gone(const struct request *request)
 {
-    return request->output.broken;
+    return request->output.broken || request->output.left;
 }
 
 size_t request_waiting(const struct request *request)
@@ -209,7 +209,7 @@ int64_t request_stalled_since(const struct request *request)
 bool request_attach(struct request *request, struct request_owner owner)
 {
     request->output.owner = owner;
-    return !request->output.broken && output_watch(request);
+    return !request_is_gone(request) && output_watch(request);
 }
 
 void request_finish(struct request *request)

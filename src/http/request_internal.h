@@ -19,7 +19,8 @@ struct output {
     void *stream_data;       /* libfcgi's own, given back before it frees the stream */
     struct buf waiting;      /* framed bytes that the socket did not take yet */
     int64_t stalled_since_ms;
-    bool broken;             /* a write failed: the client or the host server is gone */
+    bool left;               /* the client has left, says the host server, which itself still listens */
+    bool broken;             /* a write failed: the connection to the host server is of no use any more */
     bool watched;            /* the loop knows the socket */
     struct watch watch;
     struct request_owner owner;

@@ -347,13 +347,21 @@ static struct job *take_jobs(void)
     return jobs;
 }
 
+/* Only the thread that writes sets the writer, and reads it without the lock; others look at it with the lock held. */
+static void set_writer(struct db *writer)
+{
+    pthread_mutex_lock(&store.lock);
+    store.writer = writer;
+    pthread_mutex_unlock(&store.lock);
+}
+
 /* After an error of the file or the disk a connection is not trusted again: the next writer opens a new one. */
 static void drop_if_broken(struct db *writer)
 {
     int code = writer->error & 0xFF;
     if (code == SQLITE_IOERR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_READONLY || code == SQLITE_CANTOPEN) {
+        set_writer(NULL);
         close_connection(writer);
-        store.writer = NULL;
     }
 }
 
@@ -361,7 +369,7 @@ static void drop_if_broken(struct db *writer)
 static struct db *open_writer(struct failure *failure)
 {
     if (store.writer == NULL)
-        store.writer = open_connection(true, failure);
+        set_writer(open_connection(true, failure));
     return store.writer;
 }
 

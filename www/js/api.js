@@ -114,11 +114,11 @@ async function send(method, path, body, { signal, accept }) {
 
 async function errorOf(response) {
   const body = parseObject(await response.text().catch(() => ""));
-  const { code, message, conversation_id } = body.error ?? {};
+  const { code, message } = body.error ?? {};
   const sentence = SENTENCES[code] ?? SENTENCES[response.status] ?? message ?? `The server answered with status ${response.status}.`;
   return new ApiError(code ?? `http_${response.status}`, sentence + waitHint(response), {
     status: response.status,
-    conversationId: conversation_id,
+    conversationId: response.headers.get("Parley-Conversation"), // the question is stored already: retry there
   });
 }
 
