@@ -26,7 +26,8 @@ all: $(PROGRAMS)
 
 $(BIN)/%.fcgi: $(BUILD)/cgi-bin/%.o $(BUILD)/libparley.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) -o $@ $^ $$(pkg-config --libs $(LIBS) 2>/dev/null || echo -lfcgi -lcurl -ljson-c -lsqlite3) -lm
+	@echo "  $@"
+	@$(CC) $(LINK) -o $@ $^ $$(pkg-config --libs $(LIBS) 2>/dev/null || echo -lfcgi -lcurl -ljson-c -lsqlite3) -lm
 
 $(BUILD)/libparley.a: $(OBJECTS)
 	@rm -f $@
@@ -34,13 +35,14 @@ $(BUILD)/libparley.a: $(OBJECTS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_C) -c -o $@ $<
+	@echo "  $<"
+	@$(CC) $(ALL_C) -c -o $@ $<
 
 # The schema as a C string: each line quoted.
 $(BUILD)/src/store/upgrade.o: $(BUILD)/schema.inc
 $(BUILD)/schema.inc: schema.sql
 	@mkdir -p $(@D)
-	sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+	@sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
 
 # --- running -----------------------------------------------------------------------------------------------------------
 # Serves in the foreground until Ctrl-C. Host servers hand on next to nothing of their environment, so what is set goes into var/run.env.
@@ -60,7 +62,8 @@ unit: $(UNITS)
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libparley.a
 	@mkdir -p $(@D)
-	$(CC) $(LINK) -o $@ $^ $$(pkg-config --libs $(LIBS) cmocka) -lm
+	@echo "  $@"
+	@$(CC) $(LINK) -o $@ $^ $$(pkg-config --libs $(LIBS) cmocka) -lm
 
 asan:
 	$(MAKE) sanitized BUILD=build/asan SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined' CFLAGS='-O1 -g -fno-omit-frame-pointer -U_FORTIFY_SOURCE' SCALE=4

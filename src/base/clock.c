@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 static int64_t read_ms(clockid_t id)
 {
@@ -33,6 +32,19 @@ const char *clock_text(int64_t unix_ms, char text[CLOCK_TEXT_BYTES])
         day_and_time[0] = '\0';
     (void)snprintf(text, CLOCK_TEXT_BYTES, "%s.%03dZ", day_and_time, (int)(unix_ms % 1000));
     return text;
+}
+
+struct timespec clock_mono_after(int64_t ms)
+{
+    struct timespec then = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &then); /* cannot fail */
+    then.tv_sec += (time_t)(ms / 1000);
+    then.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (then.tv_nsec >= 1000000000) {
+        then.tv_sec++;
+        then.tv_nsec -= 1000000000;
+    }
+    return then;
 }
 
 void clock_sleep_ms(int64_t ms)

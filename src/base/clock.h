@@ -5,6 +5,7 @@
 #define PARLEY_CLOCK_H
 
 #include <stdint.h>
+#include <time.h>
 
 /* Milliseconds of the monotonic clock: only differences mean anything. */
 int64_t clock_mono_ms(void);
@@ -16,6 +17,9 @@ enum { CLOCK_TEXT_BYTES = 32 };
 
 /* Writes `unix_ms` as RFC 3339 UTC with milliseconds, such as 2026-11-21T14:30:00.250Z, and returns `text`. */
 const char *clock_text(int64_t unix_ms, char text[CLOCK_TEXT_BYTES]);
+
+/* The moment `ms` milliseconds from now on the monotonic clock, for pthread_cond_clockwait(): a wall clock that is set must not stretch a wait. */
+struct timespec clock_mono_after(int64_t ms);
 
 /* Sleeps for `ms` milliseconds. */
 void clock_sleep_ms(int64_t ms);

@@ -60,6 +60,11 @@ enum outcome fail(struct failure *failure, enum outcome outcome, const char *for
     return outcome;
 }
 
+enum outcome fail_no_memory(struct failure *failure)
+{
+    return fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+}
+
 int outcome_status(enum outcome outcome)
 {
     return outcomes[outcome].status;

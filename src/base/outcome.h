@@ -57,6 +57,9 @@ struct failure {
 enum outcome fail(struct failure *failure, enum outcome outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* fail() with OUTCOME_NO_MEMORY and its sentence. */
+enum outcome fail_no_memory(struct failure *failure);
+
 /* The HTTP status that says it (200 for OUTCOME_OK). */
 int outcome_status(enum outcome outcome);
 

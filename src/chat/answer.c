@@ -131,7 +131,7 @@ static bool open_stream(struct stream *stream)
     if (stream->dialect->open(stream))
         return true;
     struct failure failure;
-    (void)fail(&failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+    (void)fail_no_memory(&failure);
     response_failure(stream->request, &failure);
     stream_close(stream);
     return false;

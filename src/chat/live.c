@@ -120,9 +120,8 @@ void live_close(void)
 /* Waits on `changed` for at most `ms`, with the lock held. False: the time is over. */
 static bool wait_changed(int64_t ms)
 {
-    int64_t until_ms = clock_unix_ms() + ms;
-    struct timespec until = {.tv_sec = (time_t)(until_ms / 1000), .tv_nsec = (long)(until_ms % 1000) * 1000000};
-    return pthread_cond_timedwait(&live.changed, &live.lock, &until) != ETIMEDOUT;
+    struct timespec until = clock_mono_after(ms);
+    return pthread_cond_clockwait(&live.changed, &live.lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT;
 }
 
 bool live_wait(int64_t ms)

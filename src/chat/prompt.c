@@ -66,12 +66,12 @@ enum outcome prompt_read(struct prompt *prompt, int64_t user, int64_t question_r
     struct reading reading = {.prompt = prompt, .room = (size_t)settings.history_messages};
     *prompt = (struct prompt){.messages = mem_new(reading.room, sizeof *prompt->messages)};
     if (prompt->messages == NULL)
-        return fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+        return fail_no_memory(failure);
     enum outcome outcome = message_history(user, question_row, (int)reading.room, take_row, &reading, failure);
     if (outcome != OUTCOME_OK)
         return outcome;
     if (reading.failed)
-        return fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+        return fail_no_memory(failure);
     for (size_t i = 0; i < prompt->count / 2; i++) { /* oldest first */
         struct completion_message other = prompt->messages[i];
         prompt->messages[i] = prompt->messages[prompt->count - 1 - i];

@@ -123,7 +123,7 @@ enum outcome turn_run(const struct turn *turn, struct request *request, const st
     bool attached = answer != NULL && dialect != NULL && answer_attach(answer, request, dialect);
     struct completion_result result = {.usage = usage_none()};
     if (answer == NULL || (dialect != NULL && !attached)) {
-        outcome = fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+        outcome = fail_no_memory(failure);
         buf_init(&nothing.text, 1);
         buf_init(&nothing.reasoning, 1);
         (void)store_end(answer != NULL ? answer : &nothing, "error", &result, failure, &(struct failure){0});

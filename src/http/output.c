@@ -168,6 +168,14 @@ bool output_watch(struct request *request)
     return output->watched;
 }
 
+/* A socket that is closed with unread bytes is reset, which may cost the host server the end of our answer. */
+static void drop_unread(int fd)
+{
+    char scrap[1024];
+    for (int i = 0; i < 64 && recv(fd, scrap, sizeof scrap, MSG_DONTWAIT) > 0; i++)
+        continue;
+}
+
 void request_free(struct request *request)
 {
     struct output *output = &request->output;
@@ -180,6 +188,7 @@ void request_free(struct request *request)
     request->fcgi.out->data = output->stream_data;
     request->fcgi.ipcFd = -1; /* ours to close: libfcgi would wait up to 2 s for the host server to close first */
     FCGX_Free(&request->fcgi, 0);
+    drop_unread(output->fd);
     (void)shutdown(output->fd, SHUT_WR);
     (void)close(output->fd);
     mem_free(request);

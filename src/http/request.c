@@ -138,7 +138,7 @@ enum outcome request_query(const struct request *request, const char *name, char
             if (!good)
                 return fail(failure, OUTCOME_BAD_REQUEST, "The parameter \"%s\" is not percent-encoded UTF-8 of at most %d bytes.", name,
                             LIMIT_QUERY_VALUE_BYTES);
-            return *value != NULL ? OUTCOME_OK : fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+            return *value != NULL ? OUTCOME_OK : fail_no_memory(failure);
         }
         query += query[len] == '&' ? len + 1 : len;
     }

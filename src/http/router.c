@@ -41,7 +41,7 @@ static enum outcome keep_segments(struct request *request, const struct span ope
         if (copies[i] == NULL) {
             while (i-- > 0)
                 mem_free(copies[i]);
-            return fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+            return fail_no_memory(failure);
         }
         memcpy(copies[i], open[i].text, open[i].len);
     }

@@ -241,18 +241,11 @@ void worker_stop_accepting(void)
 
 bool worker_wait_idle(int64_t ms)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    struct timespec until = clock_mono_after(ms);
     int error = 0;
     pthread_mutex_lock(&worker.lock);
     while (worker.open > 0 && error == 0)
-        error = pthread_cond_timedwait(&worker.ended, &worker.lock, &until);
+        error = pthread_cond_clockwait(&worker.ended, &worker.lock, CLOCK_MONOTONIC, &until);
     bool idle = worker.open == 0;
     pthread_mutex_unlock(&worker.lock);
     return idle;

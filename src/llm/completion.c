@@ -172,7 +172,7 @@ enum outcome completion_run(const struct completion_request *request, const stru
     for (int64_t tries = 0;;) {
         buf_clear(&body);
         if (!openai_write_request(&body, request, provider.model, &without)) {
-            outcome = fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+            outcome = fail_no_memory(failure);
             break;
         }
         outcome = run_attempt(&provider, &body, sink, cancel, end_ms - clock_mono_ms(), result, &error, failure);

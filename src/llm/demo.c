@@ -67,7 +67,7 @@ enum outcome demo_run(const struct completion_request *request, const struct com
     buf_init(&answer, sizeof tour + QUOTE_BYTES + 64);
     write_answer(&answer, request);
     (void)snprintf(result->model, sizeof result->model, "demo");
-    enum outcome outcome = buf_failed(&answer) ? fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.") : OUTCOME_OK;
+    enum outcome outcome = buf_failed(&answer) ? fail_no_memory(failure) : OUTCOME_OK;
     int64_t pieces = 0;
     for (const char *at = answer.data; *at != '\0' && outcome == OUTCOME_OK; pieces++) {
         size_t len = strcspn(at + 1, " \n") + 1;

@@ -180,7 +180,7 @@ enum outcome provider_error_fail(const struct provider_error *error, struct fail
     case OUTCOME_STOPPED:
         return fail(failure, error->outcome, "The answer was stopped.");
     case OUTCOME_NO_MEMORY:
-        return fail(failure, error->outcome, "The server is out of memory.");
+        return fail_no_memory(failure);
     default:
         return fail(failure, OUTCOME_PROVIDER_ERROR, said[0] != '\0' ? "The model's provider reports: %s" : "The model's provider failed.%s", said);
     }

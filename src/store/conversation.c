@@ -77,7 +77,7 @@ enum outcome conversation_list(int64_t user, const struct conversation_cursor *b
     if (search != NULL) {
         search_match(&match, search);
         if (buf_failed(&match))
-            return fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+            return fail_no_memory(failure);
         reading.match = match.data;
     }
     enum outcome outcome = OUTCOME_OK;

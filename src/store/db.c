@@ -16,6 +16,7 @@
 #include "../base/log.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
+#include "store_error.h"
 #include "upgrade.h"
 
 struct query {
@@ -56,29 +57,6 @@ static struct {
 
 /* --- errors ------------------------------------------------------------------------------------------------------- */
 
-/* The sentence for the client; the facts are in the log. */
-static enum outcome store_failure(struct failure *failure, int code)
-{
-    switch (code & 0xFF) { /* the primary code of an extended one */
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return fail(failure, OUTCOME_STORE, "The database is busy: another program holds it. Please try again.");
-    case SQLITE_FULL:
-        return fail(failure, OUTCOME_STORE, "The server's storage is full.");
-    case SQLITE_READONLY:
-        return fail(failure, OUTCOME_STORE, "The database cannot be written to.");
-    case SQLITE_NOTADB:
-    case SQLITE_CORRUPT:
-        return fail(failure, OUTCOME_STORE, "The database file is damaged or not a database.");
-    case SQLITE_NOMEM:
-        return fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
-    case SQLITE_IOERR:
-        return fail(failure, OUTCOME_STORE, "The server's storage reports an error.");
-    default:
-        return fail(failure, OUTCOME_STORE, "The database cannot be used.");
-    }
-}
-
 static void note_error(struct db *db, int code, const char *doing)
 {
     if (db->error != SQLITE_OK)
@@ -93,7 +71,7 @@ bool db_failed(struct db *db, struct failure *failure)
 {
     if (db->error == SQLITE_OK)
         return false;
-    (void)store_failure(failure, db->error);
+    (void)store_error(db->error, failure);
     return true;
 }
 
@@ -250,7 +228,7 @@ static struct db *open_connection(bool for_writing, struct failure *failure)
 {
     struct db *db = mem_new(1, sizeof *db);
     if (db == NULL) {
-        (void)fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+        (void)fail_no_memory(failure);
         return NULL;
     }
     if (for_writing)
@@ -276,7 +254,7 @@ static struct db *open_connection(bool for_writing, struct failure *failure)
         good = run_sql(db, "PRAGMA query_only = ON");
     }
     if (!good) {
-        (void)store_failure(failure, db->error);
+        (void)store_error(db->error, failure);
         close_connection(db);
         return NULL;
     }
@@ -290,12 +268,12 @@ static bool run_job(struct db *db, struct job *job)
 {
     db->error = SQLITE_OK;
     if (!run_sql(db, "SAVEPOINT job")) {
-        job->outcome = store_failure(job->failure, db->error);
+        job->outcome = store_error(db->error, job->failure);
         return sqlite3_get_autocommit(db->connection) == 0;
     }
     job->outcome = job->work(db, job->arg, job->failure);
     if (db->error != SQLITE_OK)
-        job->outcome = store_failure(job->failure, db->error);
+        job->outcome = store_error(db->error, job->failure);
     if (sqlite3_get_autocommit(db->connection) != 0)
         return false;
     int error = db->error;
@@ -312,7 +290,7 @@ static void fail_jobs(struct job *jobs, int code)
 {
     for (struct job *job = jobs; job != NULL; job = job->next)
         if (job->outcome == OUTCOME_OK)
-            job->outcome = store_failure(job->failure, code);
+            job->outcome = store_error(code, job->failure);
 }
 
 /* Runs a list of jobs as one transaction on the writer connection, which this thread has to itself. */
@@ -477,7 +455,7 @@ enum outcome db_read(db_work *work, void *arg, struct failure *failure)
     if (run_sql(db, "BEGIN")) /* one snapshot for all statements of the work */
         outcome = work(db, arg, failure);
     if (db->error != SQLITE_OK)
-        outcome = store_failure(failure, db->error);
+        outcome = store_error(db->error, failure);
     if (sqlite3_get_autocommit(db->connection) == 0)
         (void)run_sql(db, "COMMIT");
     give_back_reader(db);

@@ -12,6 +12,7 @@
 
 #include "../base/buf.h"
 #include "../base/log.h"
+#include "store_error.h"
 
 static const char schema[] =
 #include "schema.inc"
@@ -35,18 +36,10 @@ static int read_number(sqlite3 *connection, const char *sql)
 
 static enum outcome refuse(sqlite3 *connection, struct failure *failure, const char *doing)
 {
-    int code = sqlite3_errcode(connection) & 0xFF;
+    int code = sqlite3_errcode(connection);
     log_error("the database failed (%d, %s) while %s", sqlite3_extended_errcode(connection), sqlite3_errmsg(connection), doing);
     (void)sqlite3_exec(connection, "ROLLBACK", NULL, NULL, NULL); /* fails when nothing is open: that is fine */
-    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-        return fail(failure, OUTCOME_STORE, "The database file is damaged or not a database.");
-    if (code == SQLITE_BUSY)
-        return fail(failure, OUTCOME_STORE, "The database is busy: another program holds it. Please try again.");
-    if (code == SQLITE_FULL)
-        return fail(failure, OUTCOME_STORE, "The server's storage is full.");
-    if (code == SQLITE_READONLY)
-        return fail(failure, OUTCOME_STORE, "The database cannot be written to.");
-    return fail(failure, OUTCOME_STORE, "The database cannot be used.");
+    return store_error(code, failure);
 }
 
 /* Copies the file before it is changed. A copy that exists already is one of the same version: it stays. */
@@ -57,7 +50,7 @@ static enum outcome keep_copy(sqlite3 *connection, const char *path, int version
     buf_addf(&copy, "%s.version-%d.bak", path, version);
     enum outcome outcome = OUTCOME_OK;
     if (buf_failed(&copy)) {
-        outcome = fail(failure, OUTCOME_NO_MEMORY, "The server is out of memory.");
+        outcome = fail_no_memory(failure);
     } else if (access(copy.data, F_OK) != 0) {
         sqlite3_stmt *statement = NULL;
         bool good = sqlite3_prepare_v2(connection, "VACUUM INTO ?1", -1, &statement, NULL) == SQLITE_OK &&
