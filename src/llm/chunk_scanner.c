@@ -29,6 +29,7 @@ static bool take_key(struct scan *scan, const char **key, size_t *len)
 
 static bool scan_delta(struct scan *scan)
 {
+    int seen_content = 0;
     const char *key;
     size_t len;
     if (!json_scan_take(&scan->json, '{'))
@@ -38,8 +39,10 @@ static bool scan_delta(struct scan *scan)
     do {
         if (!take_key(scan, &key, &len))
             return false;
+        if (IS("content") && seen_content++) /* twice: json-c takes the last */
+            return false;
         if (IS("content") && json_scan_next_is(&scan->json, '"')) {
-            if (scan->has_text || !json_scan_string(&scan->json, &scan->text, &scan->text_len, &scan->has_escape))
+            if (!json_scan_string(&scan->json, &scan->text, &scan->text_len, &scan->has_escape))
                 return false;
             scan->has_text = true;
         } else if (IS("role") && json_scan_next_is(&scan->json, '"')) {
@@ -130,7 +133,7 @@ static bool add_unescaped(struct buf *out, const char *text, size_t len)
     while (text < end) {
         const char *slash = memchr(text, '\\', (size_t)(end - text));
         const char *stop = slash != NULL ? slash : end;
-        utf8_add_repaired(out, text, (size_t)(stop - text));
+        buf_add(out, text, (size_t)(stop - text));
         if (slash == NULL)
             return true;
         text = slash + 2;
@@ -174,7 +177,8 @@ bool chunk_scan(const char *json, size_t len, struct buf *text)
         utf8_add_repaired(text, scan.text, scan.text_len);
         return true;
     }
-    if (add_unescaped(text, scan.text, scan.text_len))
+    /* bad bytes beside escapes are left to json-c: what counts as one bad sequence depends on what the escapes become */
+    if (utf8_valid(scan.text, scan.text_len) && add_unescaped(text, scan.text, scan.text_len))
         return true;
     if (!buf_failed(text) && text->len > before) { /* take back what was appended before the bad escape */
         text->len = before;
