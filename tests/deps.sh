@@ -35,6 +35,6 @@ if [ -n "$missing" ]; then
 fi
 
 if [ "$1" = test ] && [ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then
-    (cd tests && npm ci --no-audit --no-fund --silent)
+    (cd tests && npm ci --no-audit --no-fund --loglevel=error)
     touch tests/node_modules/.package-lock.json
 fi
