@@ -12,7 +12,7 @@ PARLEY_PROGRAM=${PARLEY_PROGRAM:-$PARLEY_ROOT/cgi-bin/chat.fcgi}
 mkdir -p "$PARLEY_VAR"
 # Every setting and key that is set, in one file that only we can read: host servers hand on next to nothing of their environment.
 (umask 077 && "$PARLEY_PROGRAM" --export >"$PARLEY_VAR/run.env")
-setting() { sed -n "s/^$1=//p" "$PARLEY_VAR/run.env"; }
+setting() { sed -n "s/^$1=\"\(.*\)\"\$/\1/p" "$PARLEY_VAR/run.env"; }
 PARLEY_CONFIG=$PARLEY_VAR/run.env
 APP_HOST=$(setting APP_HOST) APP_PORT=$(setting APP_PORT)
 APP_HOST=${APP_HOST:-127.0.0.1} APP_PORT=${APP_PORT:-8000}

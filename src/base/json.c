@@ -96,6 +96,8 @@ int64_t json_count(json_object *object, const char *path, int64_t fallback)
     object = json_at(object, path);
     if (!json_object_is_type(object, json_type_int) && !json_object_is_type(object, json_type_double))
         return fallback;
+    if (json_object_is_type(object, json_type_int) && json_object_get_int64(object) > (int64_t)most) /* the double below is rounded */
+        return fallback;
     double value = json_object_get_double(object);
     return value >= 0 && value <= most && value == floor(value) ? (int64_t)value : fallback;
 }

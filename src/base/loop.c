@@ -4,6 +4,7 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -167,7 +168,8 @@ static int wait_ms(void)
             due = timer->due_ms;
     if (due == INT64_MAX)
         return -1;
-    return due > loop.now_ms ? (int)(due - loop.now_ms) : 0;
+    int64_t left = due - loop.now_ms;
+    return left <= 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
 }
 
 static void run_timers(void)
@@ -199,7 +201,8 @@ static bool run_tasks(void)
 {
     pthread_mutex_lock(&loop.lock);
     struct task *task = loop.first;
-    bool go_on = !loop.stopping || task != NULL;
+    bool stopping = loop.stopping;
+    bool any = task != NULL;
     loop.first = loop.last = NULL;
     pthread_mutex_unlock(&loop.lock);
     while (task != NULL) {
@@ -207,7 +210,9 @@ static bool run_tasks(void)
         task->run(task);
         task = next;
     }
-    return go_on;
+    if (stopping && any)
+        wake_up(); /* its wake-up was taken together with that of the tasks: look once more */
+    return !stopping || any;
 }
 
 static void *run(void *unused)

@@ -21,8 +21,23 @@ void secrets_add(const char *value)
         if (strcmp(values[i], value) == 0)
             return;
     char *copy = mem_copy(value);
-    if (copy != NULL)
-        values[count++] = copy;
+    if (copy == NULL)
+        return;
+    size_t i = count++;
+    for (; i > 0 && strlen(values[i - 1]) < strlen(copy); i--) /* the longest first: one may begin like another */
+        values[i] = values[i - 1];
+    values[i] = copy;
+}
+
+/* The beginning of a secret that the end of the text has cut. */
+static void mask_cut(char *text, const char *value, size_t len)
+{
+    size_t all = strlen(text);
+    for (size_t n = len - 1 < all ? len - 1 : all; n >= SHORTEST; n--)
+        if (memcmp(text + all - n, value, n) == 0) {
+            memset(text + all - n, '*', n);
+            return;
+        }
 }
 
 void secrets_mask(char *text)
@@ -31,5 +46,6 @@ void secrets_mask(char *text)
         size_t len = strlen(values[i]);
         for (char *at = strstr(text, values[i]); at != NULL; at = strstr(at + len, values[i]))
             memset(at, '*', len);
+        mask_cut(text, values[i], len);
     }
 }

@@ -11,7 +11,7 @@
    the first thread starts. */
 void secrets_add(const char *value);
 
-/* Overwrites each occurrence of a secret in `text`, in place, with stars. */
+/* Overwrites each occurrence of a secret in `text`, in place, with stars; also the beginning of one at the end of the text, which may have been cut. */
 void secrets_mask(char *text);
 
 #endif

@@ -110,6 +110,22 @@ static const char *row_value(const struct row *row)
     return row->value != NULL ? row->value : row->standard;
 }
 
+static size_t find_credentials(const char *value, const char **start);
+
+/* A password inside an address is a secret like others. */
+static void add_credentials(const char *value)
+{
+    const char *start;
+    size_t len = find_credentials(value, &start);
+    char *copy = len > 0 ? mem_copy(start) : NULL;
+    if (copy == NULL)
+        return;
+    copy[len] = '\0';
+    char *password = strchr(copy, ':');
+    secrets_add(password != NULL ? password + 1 : copy);
+    mem_free(copy);
+}
+
 /* Puts a row's value into its field. False, after a complaint, when the value is not of the row's kind. */
 static bool row_apply(const struct row *row)
 {
@@ -124,6 +140,7 @@ static bool row_apply(const struct row *row)
         *(const char **)field = value;
         return true;
     case TEXT:
+        add_credentials(value);
         *(const char **)field = value;
         return true;
     case CHOICE:
@@ -140,7 +157,7 @@ static bool row_apply(const struct row *row)
     case NUMBER:
     case SECONDS:
         number = strtod(value, &end);
-        if (end == value || *end != '\0' || !(number >= row->least && number <= row->most) ||
+        if (value[strspn(value, "+-.0123456789")] != '\0' /* 0x10, 8e3 */ || end == value || *end != '\0' || !(number >= row->least && number <= row->most) ||
             (row->kind == WHOLE && number != floor(number))) {
             (void)fprintf(complain_on, "%s: \"%s\" is not a %s from %.10g to %.10g\n", row->name, value,
                           row->kind == WHOLE ? "whole number" : row->kind == NUMBER ? "number" : "number of seconds", row->least, row->most);
@@ -171,7 +188,7 @@ static bool is_foreign(const char *name)
     return len > 8 && strcmp(name + len - 8, "_API_KEY") == 0;
 }
 
-/* Takes white space and one pair of quotes off `text`, in place. */
+/* Takes white space off both ends of `text`, in place. */
 static char *trim(char *text)
 {
     while (isspace((unsigned char)*text))
@@ -179,10 +196,25 @@ static char *trim(char *text)
     size_t len = strlen(text);
     while (len > 0 && isspace((unsigned char)text[len - 1]))
         text[--len] = '\0';
-    if (len >= 2 && (text[0] == '"' || text[0] == '\'') && text[len - 1] == text[0]) {
-        text[len - 1] = '\0';
-        text++;
+    return text;
+}
+
+/* Takes one pair of quotes off `text`, in place; within double quotes \n, \" and \\ are escapes. */
+static char *unquote(char *text)
+{
+    size_t len = strlen(text);
+    if (len < 2 || (text[0] != '"' && text[0] != '\'') || text[len - 1] != text[0])
+        return text;
+    text[len - 1] = '\0';
+    if (*text++ == '\'')
+        return text;
+    char *out = text;
+    for (const char *in = text; *in != '\0'; in++) {
+        bool escape = in[0] == '\\' && (in[1] == 'n' || in[1] == '"' || in[1] == '\\');
+        in += escape;
+        *out++ = escape && *in == 'n' ? '\n' : *in;
     }
+    *out = '\0';
     return text;
 }
 
@@ -202,7 +234,7 @@ static bool read_line(char *line, const char *file, int number)
     key = trim(key);
     struct row *row = row_find(key);
     if (row != NULL)
-        return row_set(row, trim(equals + 1));
+        return row_set(row, unquote(trim(equals + 1)));
     if (!is_foreign(key))
         (void)fprintf(complain_on, "%s:%d: %s is not a setting (ignored)\n", file, number, key);
     return true;
@@ -306,7 +338,7 @@ bool settings_load(const char *program, const char *file, FILE *complaints)
             good = false;
     }
     enum log_level level;
-    if (log_level_read(settings.log_level, &level))
+    if (settings.log_level != NULL && log_level_read(settings.log_level, &level))
         log_set_level(level);
     return place_db() && good;
 }
@@ -328,19 +360,53 @@ void settings_write_table(FILE *out)
     }
 }
 
+/* Where name and password stand in an address, scheme://NAME:PASSWORD@host; their length, 0: nowhere. */
+static size_t find_credentials(const char *value, const char **start)
+{
+    const char *scheme = strstr(value, "://");
+    if (scheme == NULL)
+        return 0;
+    *start = scheme + 3;
+    size_t authority = strcspn(*start, "/?#");
+    while (authority > 0 && (*start)[authority] != '@')
+        authority--;
+    return authority;
+}
+
 void settings_write_check(FILE *out)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        const char *value = row_value(&rows[i]);
+        const char *value = row_value(&rows[i]), *start = value;
+        size_t hidden = find_credentials(value, &start);
         if (rows[i].kind == SECRET && value[0] != '\0')
             value = "(set, not shown)";
-        (void)fprintf(out, "%-28s %s%s\n", rows[i].name, value[0] != '\0' ? value : "-", rows[i].value == NULL ? "  (default)" : "");
+        (void)fprintf(out, "%-28s ", rows[i].name);
+        if (hidden > 0)
+            (void)fprintf(out, "%.*s***%s", (int)(start - value), value, start + hidden);
+        else
+            (void)fputs(value[0] != '\0' ? value : "-", out);
+        (void)fputs(rows[i].value == NULL ? "  (default)\n" : "\n", out);
     }
+}
+
+/* NAME="value", so that reading it gives the same value whatever is in it. */
+static void write_quoted(FILE *out, const char *name, const char *value)
+{
+    (void)fprintf(out, "%s=\"", name);
+    for (; *value != '\0'; value++) {
+        if (*value == '\n')
+            (void)fputs("\\n", out);
+        else if (*value == '"' || *value == '\\')
+            (void)fprintf(out, "\\%c", *value);
+        else
+            (void)fputc(*value, out);
+    }
+    (void)fputs("\"\n", out);
 }
 
 void settings_write_export(FILE *out)
 {
     for (size_t i = 0; i < ROWS; i++)
         if (rows[i].value != NULL)
-            (void)fprintf(out, "%s=%s\n", rows[i].name, rows[i].value);
+            write_quoted(out, rows[i].name, rows[i].value);
 }

@@ -3,7 +3,8 @@
  *
  * Values come from the environment or from a KEY=VALUE file (PARLEY_CONFIG, else `.env` beside the folder of the program); the
  * environment wins. The file's grammar: one KEY=VALUE a line; blank lines and lines starting with # are skipped; `export ` before the key
- * is allowed; a value in single or double quotes loses them; there are no escapes and no expansion. README's table, --check and --export are
+ * is allowed; a value in single or double quotes loses them; within double quotes \n, \" and
+ * \\ are escapes; there is no expansion. README's table, --check and --export are
  * made from the rows. Neighbours: limits.h, secrets.h. Leaves out: parley.json, which holds what has structure.
  */
 #ifndef PARLEY_SETTINGS_H

@@ -109,7 +109,8 @@ void utf8_add_repaired(struct buf *buf, const char *text, size_t len)
         if (i == len)
             return;
         buf_add(buf, "\xEF\xBF\xBD", 3);
-        i++;
+        if (text[i++] == '\0') /* a character of its own */
+            continue;
         /* the continuation bytes of a broken character belong to it: one mark for all of them */
         while (i < len && ((unsigned char)text[i] & 0xC0) == 0x80)
             i++;

@@ -18,7 +18,7 @@ void title_make(const char *text, size_t len, char title[TITLE_BYTES])
     for (size_t i = 0; i < len && !cut;) {
         int n = utf8_read(text + i, len - i, &code);
         size_t size = n > 0 ? (size_t)n : 1;
-        if (n <= 0 || code <= ' ' || code == 0x7F || code == 0xA0 || code == 0x3000 || code == 0x2028 || code == 0x2029) {
+        if (n <= 0 || code <= ' ' || (code >= 0x7F && code < 0xA0) || code == 0xA0 || code == 0x3000 || code == 0x2028 || code == 0x2029) {
             gap = out > 0;
         } else if (chars + gap >= TITLE_CHARS) {
             cut = true;

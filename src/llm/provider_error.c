@@ -3,6 +3,7 @@
  */
 #include "provider_error.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +20,11 @@ static const char *const context_signs[] = {
     "maximum context length is", "input tokens exceed the configured limit", "is longer than the model's context length", "exceeds the available context size",
     "context size has been exceeded", "greater than the context length", "length limit exceeded", "prompt is too long", "exceed context limit",
     "model's maximum context limit", "input length exceeds the context length", "`inputs` tokens + `max_new_tokens` must be", "too many tokens",
+    "exceeds the maximum number of tokens allowed", "input is too long", "too many input tokens", "expected maxlength", "while limit is",
 };
 
 static const char *const quota_signs[] = {"insufficient_quota", "billing", "credit balance", "insufficient balance", "exceeded your current quota"};
+static const char *const key_signs[] = {"API key not valid", "API_KEY_INVALID"};
 
 static bool has_sign(const char *text, const char *const signs[], size_t count)
 {
@@ -35,6 +38,10 @@ static bool has_sign(const char *text, const char *const signs[], size_t count)
 
 static void keep_message(struct provider_error *error, const char *text)
 {
+    while (isspace((unsigned char)*text))
+        text++;
+    if (*text == '<') /* HTML of a proxy, wrapped */
+        return;
     struct buf clean;
     buf_init(&clean, LIMIT_ERROR_BODY_BYTES * 3);
     utf8_add_repaired(&clean, text, strlen(text));
@@ -67,18 +74,21 @@ static void classify(struct provider_error *error, long status, const char *code
         status = strtol(code, NULL, 10);
     error->outcome = OUTCOME_PROVIDER_ERROR;
     error->retry = status == 408 || status == 409 || status == 424 || status >= 500;
-    if (strcmp(code, "string_above_max_length") != 0 &&
+    bool may_be_length = status == 0 || status == 400 || status == 413 || status == 422 || status == 500;
+    if (may_be_length && strcmp(code, "string_above_max_length") != 0 &&
         (strcmp(code, "context_length_exceeded") == 0 || strcmp(code, "exceed_context_size_error") == 0 || HAS_SIGN(text, context_signs))) {
         error->outcome = OUTCOME_CONTEXT_TOO_LONG;
         error->retry = false;
-    } else if (status == 401 || status == 403 || status == 498 || strcmp(code, "invalid_api_key") == 0) {
-        error->outcome = OUTCOME_PROVIDER_AUTH;
-        error->retry = false;
-    } else if (status == 402 || strcmp(code, "insufficient_quota") == 0 || (status == 429 && HAS_SIGN(text, quota_signs))) {
+    } else if (status == 402 || strcmp(code, "insufficient_quota") == 0 || 
+               ((status == 400 || status == 403 || status == 429) && HAS_SIGN(text, quota_signs))) {
         error->outcome = OUTCOME_PROVIDER_QUOTA;
         error->retry = false;
+    } else if ((status == 400 && HAS_SIGN(text, key_signs)) || status == 401 || status == 403 || status == 498 ||
+               strcmp(code, "invalid_api_key") == 0) {
+        error->outcome = OUTCOME_PROVIDER_AUTH;
+        error->retry = false;
     } else if (status == 429 || status == 529 || strcmp(code, "rate_limit_exceeded") == 0 || strcmp(code, "overloaded_error") == 0 ||
-               (status == 503 && error->retry_after_ms >= 0)) {
+               status == 503) {
         error->outcome = OUTCOME_PROVIDER_BUSY;
         error->retry = true;
     } else if (strcmp(code, "content_filter") == 0 || strcmp(code, "refusal") == 0) {

@@ -85,6 +85,8 @@ enum sse_result sse_parser_feed(struct sse_parser *parser, const char *bytes, si
             }
         }
         size_t n = line_length(bytes + i, len - i);
+        if (n > parser->line.max)
+            return SSE_TOO_BIG;
         if (i + n == len) {
             buf_add(&parser->line, bytes + i, n);
             return buf_failed(&parser->line) ? SSE_TOO_BIG : SSE_MORE;

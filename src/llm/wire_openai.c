@@ -24,6 +24,8 @@ static void add_message(json_object *list, const char *role, const char *content
 
 bool openai_write_request(struct buf *body, const struct completion_request *request, const char *model, const struct openai_without *without)
 {
+    char number[32]; /* 0.7 and not 0.69999999999999996 */
+    (void)snprintf(number, sizeof number, "%.6g", request->temperature);
     json_object *object = json_object_new_object();
     json_object *messages = json_object_new_array();
     json_object_object_add(object, "model", json_object_new_string(model));
@@ -33,7 +35,7 @@ bool openai_write_request(struct buf *body, const struct completion_request *req
     for (size_t i = 0; i < request->message_count; i++)
         add_message(messages, request->messages[i].role, request->messages[i].content, request->messages[i].content_len);
     if (!without->temperature)
-        json_object_object_add(object, "temperature", json_object_new_double(request->temperature));
+        json_object_object_add(object, "temperature", json_object_new_double_s(request->temperature, number));
     if (!without->max_tokens)
         json_object_object_add(object, without->max_tokens_is_old ? "max_completion_tokens" : "max_tokens",
                                json_object_new_int64(request->max_tokens));
@@ -208,6 +210,8 @@ static bool take_event(void *arg, const char *name, const char *data, size_t len
     bool is_null = len == 4 && memcmp(data, "null", 4) == 0;
     if (is_null || (object != NULL && !json_object_is_type(object, json_type_object))) {
         log_debug("the provider sent an event that is no object");
+    } else if (object == NULL && reply->at_end) {
+        log_debug("the provider's last event is cut");
     } else if (object == NULL) {
         log_warning("the provider sent an event that is not JSON: %.200s", data);
         give_up(reply, OUTCOME_PROVIDER_ERROR);
@@ -238,20 +242,24 @@ void openai_reply_free(struct openai_reply *reply)
     buf_free(&reply->text);
 }
 
-/* A stream begins with a field name or a comment; JSON (and HTML) with a bracket. White space and a BOM before it say nothing. */
-static void find_form(struct openai_reply *reply, const char *bytes, size_t len)
+/* A stream begins with a field name or a comment; JSON (and HTML) with a bracket. White space and a BOM before it say nothing. How many bytes to skip before
+   JSON. */
+static size_t find_form(struct openai_reply *reply, const char *bytes, size_t len)
 {
-    for (size_t i = 0; i < len && reply->form == REPLY_UNKNOWN; i++)
+    size_t i = 0;
+    for (; i < len && reply->form == REPLY_UNKNOWN; i++)
         if (!isspace((unsigned char)bytes[i]) && strchr("\xEF\xBB\xBF", bytes[i]) == NULL)
             reply->form = strchr("{[<", bytes[i]) != NULL ? REPLY_WHOLE : REPLY_STREAM;
+    return reply->form == REPLY_WHOLE ? i - 1 : 0;
 }
 
 bool openai_reply_feed(struct openai_reply *reply, const char *bytes, size_t len)
 {
+    size_t skip = 0;
     if (reply->form == REPLY_UNKNOWN)
-        find_form(reply, bytes, len);
+        skip = find_form(reply, bytes, len);
     if (reply->form == REPLY_WHOLE) {
-        buf_add(&reply->whole, bytes, len);
+        buf_add(&reply->whole, bytes + skip, len - skip);
         if (buf_failed(&reply->whole))
             give_up(reply, OUTCOME_PROVIDER_ERROR);
         return !reply->failed;
@@ -276,6 +284,7 @@ void openai_reply_end(struct openai_reply *reply)
         }
         json_object_put(object);
     } else if (reply->form == REPLY_STREAM && !reply->failed && !reply->ended) {
+        reply->at_end = true;
         (void)sse_parser_end(&reply->sse, take_event, reply);
     }
     if (!reply->failed)

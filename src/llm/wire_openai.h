@@ -37,6 +37,7 @@ struct openai_reply {
     struct buf whole;            /* a body that is not a stream, or an error's */
     struct buf text;             /* of the chunk at hand */
     bool ended;                  /* the terminal mark was seen: finish_reason or [DONE] */
+    bool at_end;                 /* the body has ended: an event that cannot be parsed is a cut one */
     bool all_said;               /* [DONE] was seen: whatever follows is ignored */
     bool failed;                 /* `error` or `outcome` says why nothing more is read */
     enum outcome outcome;        /* OUTCOME_OK, or our own reason to give up */
@@ -46,7 +47,8 @@ struct openai_reply {
 void openai_reply_init(struct openai_reply *reply, const struct completion_sink *sink, struct completion_result *result);
 void openai_reply_free(struct openai_reply *reply);
 
-/* Takes bytes of a body with a good status. False: nothing more is wanted (failed, or all is said). */
+/* Takes bytes of a body with a good status. False: nothing more is wanted, because it failed; after [DONE] bytes are
+   taken and ignored. */
 bool openai_reply_feed(struct openai_reply *reply, const char *bytes, size_t len);
 
 /* The body has ended. */

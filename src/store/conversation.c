@@ -114,12 +114,13 @@ struct adding {
     const char *id, *title, *metadata;
 };
 
-/* Binds a title and the text that is searched for it. The buffer must live until the query has run. */
-static void query_title(struct query *query, int index, const char *title, struct buf *spaced)
+/* Binds a title and the text that is searched for it. The buffer must live until the query has run. False: out of memory. */
+static bool query_title(struct query *query, int index, const char *title, struct buf *spaced)
 {
+    bool good = search_space(spaced, title, strlen(title));
     query_text(query, index, title);
-    search_space(spaced, title, strlen(title));
     query_text(query, index + 1, spaced->len > 0 ? spaced->data : NULL);
+    return good;
 }
 
 static enum outcome add(struct db *db, void *arg, struct failure *failure)
@@ -131,13 +132,12 @@ static enum outcome add(struct db *db, void *arg, struct failure *failure)
     buf_init(&spaced, SIZE_MAX / 2);
     query_text(query, 1, adding->id);
     query_int(query, 2, adding->user);
-    query_title(query, 3, adding->title, &spaced);
+    bool good = query_title(query, 3, adding->title, &spaced);
     query_text(query, 5, adding->metadata);
     query_int(query, 6, clock_unix_ms());
     (void)query_run(query);
     buf_free(&spaced);
-    (void)failure;
-    return OUTCOME_OK;
+    return good ? OUTCOME_OK : fail_no_memory(failure);
 }
 
 enum outcome conversation_add(int64_t user, const char *title, const char *metadata, char id[ID_BYTES], struct failure *failure)
@@ -154,16 +154,17 @@ struct changing {
     const struct conversation_change *change;
 };
 
-static void change_title(struct db *db, const struct changing *changing)
+static enum outcome change_title(struct db *db, const struct changing *changing, struct failure *failure)
 {
     struct buf spaced;
     buf_init(&spaced, SIZE_MAX / 2);
     struct query *query = db_query(db, "UPDATE conversations SET title = ?3, title_search = ?4 WHERE user_id = ?1 AND public_id = ?2");
     query_int(query, 1, changing->user);
     query_text(query, 2, changing->id);
-    query_title(query, 3, changing->change->title, &spaced);
+    bool good = query_title(query, 3, changing->change->title, &spaced);
     (void)query_run(query);
     buf_free(&spaced);
+    return good ? OUTCOME_OK : fail_no_memory(failure);
 }
 
 static enum outcome change_row(struct db *db, void *arg, struct failure *failure)
@@ -180,9 +181,7 @@ static enum outcome change_row(struct db *db, void *arg, struct failure *failure
         query_int(query, 5, changing->change->archived);
     if (query_run(query) == 0)
         return fail(failure, OUTCOME_NOT_FOUND, no_such);
-    if (changing->change->title != NULL)
-        change_title(db, changing);
-    return OUTCOME_OK;
+    return changing->change->title != NULL ? change_title(db, changing, failure) : OUTCOME_OK;
 }
 
 enum outcome conversation_change(int64_t user, const char *id, const struct conversation_change *change, struct failure *failure)

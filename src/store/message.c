@@ -105,12 +105,12 @@ static void add_answer(struct db *db, const struct message_begin *begin, int64_t
     (void)query_run(query);
 }
 
-/* The conversation's newest message, and its title if it has none. */
-static void update_conversation(struct db *db, const struct message_begin *begin, int64_t conversation, int64_t now)
+/* The conversation's newest message, and its title if it has none. False: out of memory. */
+static bool update_conversation(struct db *db, const struct message_begin *begin, int64_t conversation, int64_t now)
 {
     struct buf spaced;
     buf_init(&spaced, SIZE_MAX / 2);
-    search_space(&spaced, begin->title, strlen(begin->title));
+    bool good = search_space(&spaced, begin->title, strlen(begin->title));
     struct query *query = db_query(db, "UPDATE conversations SET leaf_id = ?2, updated_at = ?3 WHERE id = ?1");
     query_int(query, 1, conversation);
     query_int(query, 2, begin->answer_row);
@@ -122,6 +122,7 @@ static void update_conversation(struct db *db, const struct message_begin *begin
     query_text(query, 3, spaced.len > 0 ? spaced.data : NULL);
     (void)query_run(query);
     buf_free(&spaced);
+    return good;
 }
 
 static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure)
@@ -130,13 +131,15 @@ static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure
     int64_t now = clock_unix_ms();
     struct buf spaced;
     buf_init(&spaced, SIZE_MAX / 2);
-    search_space(&spaced, begin->content, begin->content_len);
+    bool good = search_space(&spaced, begin->content, begin->content_len);
 
     if (begin->conversation_id == NULL)
         add_conversation(db, begin, now);
     int64_t conversation = find_conversation(db, begin);
     int added = conversation != 0 ? add_question(db, begin, conversation, now, spaced.len > 0 ? spaced.data : NULL) : 0;
     buf_free(&spaced);
+    if (!good)
+        return fail_no_memory(failure);
     if (db_failed(db, failure))
         return failure->outcome;
     if (conversation == 0)
@@ -147,8 +150,7 @@ static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure
     begin->question_row = find_row(db, begin->question);
     add_answer(db, begin, now);
     begin->answer_row = find_row(db, begin->answer);
-    update_conversation(db, begin, conversation, now);
-    return OUTCOME_OK;
+    return update_conversation(db, begin, conversation, now) ? OUTCOME_OK : fail_no_memory(failure);
 }
 
 enum outcome message_begin_turn(struct message_begin *begin, struct failure *failure)
@@ -174,7 +176,8 @@ static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
     int64_t now = clock_unix_ms();
     struct buf spaced;
     buf_init(&spaced, SIZE_MAX / 2);
-    search_space(&spaced, end->content, end->content_len);
+    if (!search_space(&spaced, end->content, end->content_len))
+        return fail_no_memory(failure);
     /* `interrupted` too: another process may have taken us for dead */
     struct query *query = db_query(db,
         "UPDATE messages SET content = ?3, search_text = ?4, reasoning = ?5, status = ?6, model = ?7, finish_reason = ?8, prompt_tokens = ?9, "

@@ -82,7 +82,7 @@ static void add_apart(struct buf *out, const char *text, size_t len)
         if (IS_IN(code, selectors))
             continue;
         bool apart = IS_IN(code, spaceless);
-        bool at_space = out->len == start || out->data[out->len - 1] == ' ';
+        bool at_space = out->len <= start || out->data[out->len - 1] == ' ';
         if ((apart && !at_space) || (after_apart && !apart && code != ' '))
             buf_add_char(out, ' ');
         buf_add(out, text + i, n);
@@ -90,10 +90,11 @@ static void add_apart(struct buf *out, const char *text, size_t len)
     }
 }
 
-void search_space(struct buf *out, const char *text, size_t len)
+bool search_space(struct buf *out, const char *text, size_t len)
 {
     if (has_spaceless(text, len))
         add_apart(out, text, len);
+    return !buf_failed(out);
 }
 
 /* --- a search ----------------------------------------------------------------------------------------------------- */

@@ -7,12 +7,14 @@
 #ifndef PARLEY_SEARCH_TEXT_H
 #define PARLEY_SEARCH_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "../base/buf.h"
 
-/* Appends `text` (valid UTF-8) with the characters of scripts without spaces set apart. Appends nothing when it has none: the text itself is indexed then. */
-void search_space(struct buf *out, const char *text, size_t len);
+/* Appends `text` (valid UTF-8) with the characters of scripts without spaces set apart. Appends nothing when it has none: the text itself is indexed then.
+   False: out of memory. */
+bool search_space(struct buf *out, const char *text, size_t len);
 
 /* Appends the FTS5 expression (SQLite documentation, "FTS5", section 3) for what a user typed: all words must occur; a word of four or more letters also
    finds words that begin with it; "words in quotes" are a phrase; ß and ss find each other. Appends nothing when there is no word. Nothing that is typed

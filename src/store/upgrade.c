@@ -24,6 +24,8 @@ static const struct upgrade_step steps_of_program[] = {
     {0, NULL}, /* version 1 is the first: there is nothing to upgrade from */
 };
 
+static const char our_tables[] = "SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages')";
+
 static int read_number(sqlite3 *connection, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
@@ -45,16 +47,20 @@ static enum outcome refuse(sqlite3 *connection, struct failure *failure, const c
 /* Copies the file before it is changed. A copy that exists already is one of the same version: it stays. */
 static enum outcome keep_copy(sqlite3 *connection, const char *path, int version, struct failure *failure)
 {
-    struct buf copy;
+    struct buf copy, part; /* written under a name of its own first: a copy that was cut short must not count */
     buf_init(&copy, 8192);
+    buf_init(&part, 8192);
     buf_addf(&copy, "%s.version-%d.bak", path, version);
+    buf_addf(&part, "%s.%d.part", path, (int)getpid());
     enum outcome outcome = OUTCOME_OK;
-    if (buf_failed(&copy)) {
+    if (buf_failed(&copy) || buf_failed(&part)) {
         outcome = fail_no_memory(failure);
     } else if (access(copy.data, F_OK) != 0) {
         sqlite3_stmt *statement = NULL;
+        (void)unlink(part.data); /* left by a process that was killed; usually there is none */
         bool good = sqlite3_prepare_v2(connection, "VACUUM INTO ?1", -1, &statement, NULL) == SQLITE_OK &&
-                    sqlite3_bind_text(statement, 1, copy.data, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE;
+                    sqlite3_bind_text(statement, 1, part.data, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE &&
+                    rename(part.data, copy.data) == 0;
         if (!good)
             outcome = refuse(connection, failure, "copying it before an upgrade");
         else
@@ -62,6 +68,7 @@ static enum outcome keep_copy(sqlite3 *connection, const char *path, int version
         (void)sqlite3_finalize(statement);
     }
     buf_free(&copy);
+    buf_free(&part);
     return outcome;
 }
 
@@ -89,6 +96,8 @@ enum outcome schema_upgrade_with(sqlite3 *connection, const char *path, const st
                                  struct failure *failure)
 {
     int found = read_number(connection, "PRAGMA user_version");
+    if (found > 0 && found <= version && read_number(connection, our_tables) != 3) /* its version number says nothing */
+        return fail(failure, OUTCOME_STORE, "The database file belongs to another program.");
     if (found == version)
         return OUTCOME_OK;
     if (found < 0)

@@ -45,7 +45,7 @@ describe('no answer begins', () => {
     await answerIs(page, 'At last');
     await idle(page);
     assert.equal(await box.inputValue(), '');
-    assert.equal(await questions.count(), 1);
+    assert.equal(await questions.count(), 2); // the one that failed before the reload stays in its conversation
     await page.reload();
     await answerIs(page, 'At last');
   });

@@ -1,7 +1,7 @@
 // Starts the real thing for tests: lighttpd in the foreground from the repository's lighttpd.conf, which spawns the
 // worker, with data in a directory of its own; and ends it again, looking at what it left behind.
 import { spawn, execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync, readFileSync, existsSync, mkdirSync, rmSync, readdirSync, readlinkSync, chownSync, chmodSync } from 'node:fs';
+import { mkdtempSync, writeFileSync, readFileSync, existsSync, mkdirSync, rmSync, readdirSync, readlinkSync, chownSync, chmodSync, copyFileSync, cpSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import net from 'node:net';
@@ -168,6 +168,17 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
     confFile = path.join(dir, 'lighttpd.conf');
     writeFileSync(confFile, confText({ auth, workers }));
   }
+  // nobody may not be able to read the repository: a copy of what is needed
+  let root = REPO, program = PROGRAM;
+  if (unprivileged && process.getuid() === 0) {
+    root = path.join(dir, 'root');
+    cpSync(path.join(REPO, 'www'), path.join(root, 'www'), { recursive: true });
+    program = path.join(root, 'chat.fcgi');
+    copyFileSync(PROGRAM, program);
+    const copy = path.join(root, 'lighttpd.conf');
+    copyFileSync(confFile, copy);
+    confFile = copy;
+  }
   const drop = unprivileged && process.getuid() === 0 ? { uid: 65534, gid: 65534 } : {};
   if (drop.uid) for (const f of [dir, file, htpasswd, confFile, db]) if (f.startsWith(dir) && existsSync(f)) chownSync(f, 65534, 65534);
 
@@ -182,8 +193,8 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
     const from = text.length;
     const [cmd, ...args] = [...prefix, LIGHTTPD, '-D', '-f', confFile];
     const child = spawn(cmd, args, {
-      cwd: REPO, stdio: ['ignore', 'pipe', 'pipe'], ...drop,
-      env: cleanEnv({ PARLEY_ROOT: REPO, PARLEY_PROGRAM: PROGRAM, PARLEY_VAR: dir, APP_HOST: '127.0.0.1', APP_PORT: String(s.port), PARLEY_CONFIG: file, PARLEY_HTPASSWD: htpasswd, ...sanitizerLogs(dir), ...env }),
+      cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...drop,
+      env: cleanEnv({ PARLEY_ROOT: root, PARLEY_PROGRAM: program, PARLEY_VAR: dir, APP_HOST: '127.0.0.1', APP_PORT: String(s.port), PARLEY_CONFIG: file, PARLEY_HTPASSWD: htpasswd, ...sanitizerLogs(dir), ...env }),
     });
     const take = (d) => { text += d; for (const f of logWaiters) f(); };
     child.stdout.on('data', take);

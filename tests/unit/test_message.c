@@ -1,0 +1,424 @@
+/*
+ * Tests of src/store/message.h: turns, the tree, history, Stop, lost answers, and that nobody reads another's messages.
+ */
+#include "store.h"
+
+#include "../../src/base/limits.h"
+
+static enum outcome begin(struct message_begin *turn, struct failure *failure)
+{
+    return message_begin_turn(turn, failure);
+}
+
+static void a_turn_stores_question_and_answer(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin turn = turn_of(user, NULL, NULL, "Hello");
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    assert_true(id_valid(turn.conversation) && id_valid(turn.question) && id_valid(turn.answer));
+    assert_string_equal(messages_of(user, turn.conversation), "[user done Hello][assistant streaming ]");
+    assert_int_equal(end_turn_as(turn.answer_row, "done", "Hi!"), OUTCOME_OK);
+    assert_string_equal(messages_of(user, turn.conversation), "[user done Hello][assistant done Hi!]");
+    assert_string_equal(titles_of(user, NULL), "[Hello]");
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE process IS NOT NULL OR seen_at IS NOT NULL"), 0);
+    assert_index_is_whole();
+}
+
+static void texts_of_all_kinds_are_kept_byte_for_byte(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct message_begin turn = whole_turn(user, NULL, NULL, "ä 漢字 😀 'quoted\" \\ \n", "");
+    assert_string_equal(messages_of(user, turn.conversation), "[user done ä 漢字 😀 'quoted\" \\ \n][assistant done ]");
+    (void)whole_turn(user, turn.conversation, NULL, "", "later");
+    assert_string_equal(titles_of(user, "漢字"), "[ä 漢字 😀 'quoted\" \\ \n]");
+    assert_index_is_whole();
+}
+
+static void keep_row(void *arg, const struct message *row)
+{
+    char *text = arg;
+    if (strcmp(row->role, "assistant") == 0)
+        (void)snprintf(text, 500, "%s|%s|%s|%s|%d,%d,%d,%d|%s|%s|%s|%d%d", row->status, row->reasoning, row->model, row->finish_reason, (int)row->usage.prompt_tokens,
+                       (int)row->usage.completion_tokens, (int)row->usage.cached_tokens, (int)row->usage.reasoning_tokens, row->error_code, row->error_message,
+                       row->metadata, row->created_at > 1700000000000, row->finished_at >= row->created_at);
+}
+
+static void all_that_is_known_of_an_end_is_kept(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin turn = turn_of(user, NULL, NULL, "q");
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    struct message_end end = {.row = turn.answer_row, .process = PROCESS, .status = "error", .content = "part", .content_len = 4, .reasoning = "hmmm", .reasoning_len = 2,
+                              .model = "gpt", .finish_reason = "length", .usage = {1, -1, 0, 2}, .error_code = "provider_error", .error_message = "it broke"};
+    assert_int_equal(message_end_turn(&end, &failure), OUTCOME_OK);
+    char text[500] = "";
+    assert_int_equal(message_list(user, turn.conversation, keep_row, text, &failure), OUTCOME_OK);
+    assert_string_equal(text, "error|hm|gpt|length|1,-1,0,2|provider_error|it broke|{}|11");
+}
+
+static void the_answer_that_streams_keeps_others_out(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin first = turn_of(user, NULL, NULL, "one"), second = turn_of(user, first.conversation, NULL, "two");
+    assert_int_equal(begin(&first, &failure), OUTCOME_OK);
+    second.conversation_id = first.conversation;
+    assert_int_equal(begin(&second, &failure), OUTCOME_BUSY);
+    second = turn_of(user, first.conversation, first.answer, "two");
+    assert_int_equal(begin(&second, &failure), OUTCOME_BUSY);
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 2);
+    assert_int_equal(end_turn_as(first.answer_row, "stopped", "par"), OUTCOME_OK);
+    (void)whole_turn(user, first.conversation, NULL, "two", "2");
+    assert_string_equal(messages_of(user, first.conversation), "[user done one][assistant stopped par][user done two][assistant done 2]");
+}
+
+static void another_branch_may_begin_while_one_streams(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin first = whole_turn(user, NULL, NULL, "one", "1");
+    struct message_begin second = turn_of(user, first.conversation, NULL, "two"), beside = turn_of(user, first.conversation, first.answer, "beside"),
+                         fresh = turn_of(user, first.conversation, "root", "fresh");
+    assert_int_equal(begin(&second, &failure), OUTCOME_OK);
+    assert_int_equal(begin(&beside, &failure), OUTCOME_OK);
+    assert_int_equal(begin(&fresh, &failure), OUTCOME_OK);
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE status = 'streaming'"), 3);
+}
+
+static void the_parent_must_be_an_answer_of_the_conversation(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin here = whole_turn(user, NULL, NULL, "here", "h"), there = whole_turn(user, NULL, NULL, "there", "t");
+    const char *const bad[] = {here.question, there.answer, there.question, "no-such-id", "", here.conversation};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct message_begin turn = turn_of(user, here.conversation, bad[i], "x");
+        assert_int_equal(begin(&turn, &failure), OUTCOME_BAD_FIELD);
+        assert_contains(failure.message, "parent_id");
+    }
+    struct message_begin fresh = turn_of(user, NULL, here.answer, "x"); /* a new conversation has no answers */
+    assert_int_equal(begin(&fresh, &failure), OUTCOME_BAD_FIELD);
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 4);
+    assert_int_equal(sql("SELECT count(*) FROM conversations"), 2);
+}
+
+static void a_conversation_unknown_or_anothers_is_not_found(void **state)
+{
+    (void)state;
+    int64_t alice = new_user(), bob = new_user();
+    struct failure failure = {0};
+    struct message_begin hers = whole_turn(alice, NULL, NULL, "secret", "s");
+    struct message_begin turn = turn_of(bob, hers.conversation, NULL, "x");
+    assert_int_equal(begin(&turn, &failure), OUTCOME_NOT_FOUND);
+    turn = turn_of(bob, hers.conversation, hers.answer, "x");
+    assert_int_equal(begin(&turn, &failure), OUTCOME_NOT_FOUND);
+    turn = turn_of(bob, "0123456789abcdefghjkmnpqrs", NULL, "x");
+    assert_int_equal(begin(&turn, &failure), OUTCOME_NOT_FOUND);
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 2);
+}
+
+static void two_users_never_see_each_other(void **state)
+{
+    (void)state;
+    int64_t alice = new_user(), bob = new_user();
+    struct failure failure = {0};
+    int running = 7;
+    struct message_begin hers = turn_of(alice, NULL, NULL, "zebra secret");
+    assert_int_equal(begin(&hers, &failure), OUTCOME_OK);
+    assert_string_equal(messages_of(bob, hers.conversation), "");
+    listed[0] = '\0';
+    assert_int_equal(message_history(bob, hers.question_row, 100, list_message, NULL, &failure), OUTCOME_OK);
+    assert_string_equal(listed, "");
+    assert_string_equal(titles_of(bob, NULL), "");
+    assert_string_equal(titles_of(bob, "zebra"), "");
+    assert_int_equal(message_ask_stop(bob, hers.conversation, &running, &failure), OUTCOME_NOT_FOUND);
+    assert_int_equal(running, 0);
+    assert_int_equal(conversation_get(bob, hers.conversation, list_title, NULL, &failure), OUTCOME_NOT_FOUND);
+    assert_int_equal(conversation_delete(bob, hers.conversation, &failure), OUTCOME_NOT_FOUND);
+    assert_int_equal(conversation_clear(bob, hers.conversation, &failure), OUTCOME_NOT_FOUND);
+    struct conversation_change change = {.title = "mine", .pinned = 1, .archived = 1};
+    assert_int_equal(conversation_change(bob, hers.conversation, &change, &failure), OUTCOME_NOT_FOUND);
+    assert_string_equal(titles_of(alice, "zebra"), "[zebra secret]");
+    assert_string_equal(messages_of(alice, hers.conversation), "[user done zebra secret][assistant streaming ]");
+}
+
+static void a_rolling_conversation_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    int64_t user = new_user(), other = new_user();
+    struct failure failure = {0};
+    struct message_begin turns[4];
+    static const char *const names[] = {"alice", "alice", "bob", "alice"};
+    for (int i = 0; i < 4; i++) {
+        turns[i] = turn_of(i == 3 ? other : user, NULL, NULL, "x");
+        turns[i].rolling_for = names[i];
+        assert_int_equal(begin(&turns[i], &failure), OUTCOME_OK);
+        assert_int_equal(end_turn_as(turns[i].answer_row, "done", "y"), OUTCOME_OK);
+    }
+    assert_string_equal(turns[0].conversation, turns[1].conversation);
+    assert_string_not_equal(turns[0].conversation, turns[2].conversation);
+    assert_string_not_equal(turns[0].conversation, turns[3].conversation);
+    assert_string_equal(messages_of(user, turns[0].conversation), "[user done x][assistant done y][user done x][assistant done y]");
+    struct message_begin early = turn_of(user, NULL, NULL, "a"), again = early;
+    early.rolling_for = again.rolling_for = "carol";
+    assert_int_equal(begin(&early, &failure), OUTCOME_OK);
+    assert_int_equal(begin(&again, &failure), OUTCOME_BUSY);
+}
+
+static void a_deleted_rolling_conversation_begins_anew(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin first = turn_of(user, NULL, NULL, "x");
+    first.rolling_for = "";
+    assert_int_equal(begin(&first, &failure), OUTCOME_OK);
+    assert_int_equal(conversation_delete(user, first.conversation, &failure), OUTCOME_OK);
+    struct message_begin second = turn_of(user, NULL, NULL, "x");
+    second.rolling_for = "";
+    assert_int_equal(begin(&second, &failure), OUTCOME_OK);
+    assert_string_not_equal(first.conversation, second.conversation);
+}
+
+static void only_the_first_message_gives_the_title(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct message_begin first = whole_turn(user, NULL, NULL, "first 世界", "1");
+    (void)whole_turn(user, first.conversation, NULL, "second", "2");
+    assert_string_equal(titles_of(user, NULL), "[first 世界]");
+    assert_string_equal(titles_of(user, "世界"), "[first 世界]");
+}
+
+/* --- history ------------------------------------------------------------------------------------------------------------------ */
+
+static const char *history_of(int64_t user, int64_t row, int limit)
+{
+    struct failure failure = {0};
+    listed[0] = '\0';
+    assert_int_equal(message_history(user, row, limit, list_message, NULL, &failure), OUTCOME_OK);
+    return listed;
+}
+
+static void history_is_the_path_to_a_question_newest_first(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct message_begin a = whole_turn(user, NULL, NULL, "q1", "a1"), b = whole_turn(user, a.conversation, NULL, "q2", "a2");
+    struct message_begin side = whole_turn(user, a.conversation, a.answer, "q2b", "a2b"), fresh = whole_turn(user, a.conversation, "root", "q1b", "a1b");
+    assert_string_equal(history_of(user, b.question_row, 100), "[user done q2][assistant done a1][user done q1]");
+    assert_string_equal(history_of(user, side.question_row, 100), "[user done q2b][assistant done a1][user done q1]");
+    assert_string_equal(history_of(user, fresh.question_row, 100), "[user done q1b]");
+    assert_string_equal(history_of(user, b.question_row, 2), "[user done q2][assistant done a1]");
+    assert_string_equal(history_of(user, b.question_row, 1), "[user done q2]");
+    assert_string_equal(history_of(user, 999999, 10), "");
+}
+
+static void without_a_parent_a_message_follows_the_latest_branch(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct message_begin a = whole_turn(user, NULL, NULL, "q1", "a1");
+    (void)whole_turn(user, a.conversation, NULL, "q2", "a2");
+    (void)whole_turn(user, a.conversation, a.answer, "q2b", "a2b");
+    struct message_begin next = whole_turn(user, a.conversation, NULL, "q3", "a3");
+    assert_string_equal(history_of(user, next.question_row, 3), "[user done q3][assistant done a2b][user done q2b]");
+}
+
+static void a_very_long_conversation_keeps_its_window(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct message_begin turn = whole_turn(user, NULL, NULL, "q", "a");
+    char conversation[ID_BYTES];
+    strcpy(conversation, turn.conversation);
+    for (int i = 0; i < 600; i++)
+        turn = whole_turn(user, conversation, NULL, "q", "a");
+    const char *text = history_of(user, turn.question_row, LIMIT_HISTORY_MESSAGES);
+    int count = 0;
+    for (const char *c = text; *c != '\0'; c++)
+        count += *c == '[';
+    assert_int_equal(count, LIMIT_HISTORY_MESSAGES);
+    struct failure failure = {0};
+    assert_int_equal(conversation_delete(user, conversation, &failure), OUTCOME_OK); /* cascades over a long line */
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 0);
+    assert_index_is_whole();
+}
+
+/* --- running answers ------------------------------------------------------------------------------------------------------------ */
+
+static void age_answers(int seconds)
+{
+    char text[100];
+    (void)snprintf(text, sizeof text, "UPDATE messages SET seen_at = seen_at - %d WHERE status = 'streaming'", seconds * 1000);
+    (void)sql(text);
+}
+
+static void an_answer_lost_with_its_process_is_marked_interrupted(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin lost = turn_of(user, NULL, NULL, "q");
+    assert_int_equal(begin(&lost, &failure), OUTCOME_OK);
+    age_answers(MESSAGE_LOST_AFTER_MS / 1000 - 5);
+    assert_string_equal(messages_of(user, lost.conversation), "[user done q][assistant streaming ]");
+    age_answers(10);
+    assert_string_equal(messages_of(user, lost.conversation), "[user done q][assistant interrupted ]");
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE error_code = 'interrupted' AND finished_at IS NOT NULL"), 1);
+}
+
+static void a_lost_answer_does_not_keep_others_out(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin lost = turn_of(user, NULL, NULL, "q");
+    assert_int_equal(begin(&lost, &failure), OUTCOME_OK);
+    age_answers(MESSAGE_LOST_AFTER_MS / 1000 + 5);
+    struct message_begin next = turn_of(user, lost.conversation, NULL, "q2");
+    assert_int_equal(begin(&next, &failure), OUTCOME_OK);
+}
+
+static void an_answer_taken_for_lost_can_still_end_well(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin slow = turn_of(user, NULL, NULL, "q");
+    assert_int_equal(begin(&slow, &failure), OUTCOME_OK);
+    age_answers(MESSAGE_LOST_AFTER_MS / 1000 + 5);
+    assert_string_equal(messages_of(user, slow.conversation), "[user done q][assistant interrupted ]");
+    assert_int_equal(end_turn_as(slow.answer_row, "done", "late"), OUTCOME_OK);
+    assert_string_equal(messages_of(user, slow.conversation), "[user done q][assistant done late]");
+    char text[500] = "";
+    assert_int_equal(message_list(user, slow.conversation, keep_row, text, &failure), OUTCOME_OK);
+    assert_lacks(text, "interrupted");
+}
+
+static void a_heartbeat_keeps_an_answer_alive(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin turn = turn_of(user, NULL, NULL, "q");
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    age_answers(MESSAGE_LOST_AFTER_MS / 1000 + 5);
+    assert_int_equal(message_heartbeat("another-process", &failure), OUTCOME_OK);
+    assert_true(sql("SELECT seen_at < created_at FROM messages WHERE status = 'streaming'") == 1);
+    assert_int_equal(message_heartbeat(PROCESS, &failure), OUTCOME_OK);
+    assert_string_equal(messages_of(user, turn.conversation), "[user done q][assistant streaming ]");
+}
+
+static void an_answer_ends_once_and_only_by_its_process(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin turn = turn_of(user, NULL, NULL, "q");
+    turn.process = "another-process";
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    assert_int_equal(end_turn_as(turn.answer_row, "done", "forged"), OUTCOME_NOT_FOUND);
+    struct message_begin mine = whole_turn(user, NULL, NULL, "q", "first end");
+    assert_int_equal(end_turn_as(mine.answer_row, "done", "second end"), OUTCOME_NOT_FOUND);
+    assert_string_equal(messages_of(user, mine.conversation), "[user done q][assistant done first end]");
+}
+
+static void the_end_of_an_answer_whose_conversation_is_gone_says_so(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    for (int clear = 0; clear < 2; clear++) {
+        struct message_begin turn = turn_of(user, NULL, NULL, "q");
+        assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+        assert_int_equal((clear ? conversation_clear : conversation_delete)(user, turn.conversation, &failure), OUTCOME_OK);
+        assert_int_equal(end_turn_as(turn.answer_row, "done", "late"), OUTCOME_NOT_FOUND);
+    }
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 0);
+    assert_index_is_whole();
+}
+
+static void count_stop(void *arg, int64_t row)
+{
+    int64_t *rows = arg;
+    rows[0]++;
+    rows[1] = row;
+}
+
+static void stop_reaches_the_process_that_makes_the_answer(void **state)
+{
+    (void)state;
+    int64_t user = new_user(), rows[2] = {0};
+    struct failure failure = {0};
+    int running = -1;
+    struct message_begin turn = turn_of(user, NULL, NULL, "q"), other = turn_of(user, NULL, NULL, "other");
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    assert_int_equal(begin(&other, &failure), OUTCOME_OK);
+    assert_int_equal(message_ask_stop(user, turn.conversation, &running, &failure), OUTCOME_OK);
+    assert_int_equal(running, 1);
+    assert_int_equal(message_stops("another-process", count_stop, rows, &failure), OUTCOME_OK);
+    assert_int_equal(rows[0], 0);
+    assert_int_equal(message_stops(PROCESS, count_stop, rows, &failure), OUTCOME_OK);
+    assert_int_equal(rows[0], 1);
+    assert_true(rows[1] == turn.answer_row);
+    assert_int_equal(end_turn_as(turn.answer_row, "stopped", "par"), OUTCOME_OK);
+    assert_int_equal(message_ask_stop(user, turn.conversation, &running, &failure), OUTCOME_OK);
+    assert_int_equal(running, 0);
+    assert_int_equal(message_ask_stop(user, "0123456789abcdefghjkmnpqrs", &running, &failure), OUTCOME_NOT_FOUND);
+}
+
+static void without_memory_a_turn_fails_and_leaves_nothing(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    assert_int_equal(db_check(&failure), OUTCOME_OK);
+    int failed = 0;
+    for (long calls = 0; calls < 6; calls++) {
+        struct message_begin turn = turn_of(user, NULL, NULL, "世界 a text that needs a copy for the index");
+        int64_t before = sql("SELECT count(*) FROM messages");
+        mem_fail_after(calls);
+        enum outcome outcome = begin(&turn, &failure);
+        mem_fail_after(-1);
+        failed += outcome != OUTCOME_OK;
+        assert_int_equal(sql("SELECT count(*) FROM messages"), before + (outcome == OUTCOME_OK ? 2 : 0));
+    }
+    assert_true(failed > 0);
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE content <> '' AND search_text IS NULL"), 0); /* never stored unfindable in silence */
+}
+
+static const struct CMUnitTest tests[] = {
+    store_test(a_turn_stores_question_and_answer),
+    store_test(texts_of_all_kinds_are_kept_byte_for_byte),
+    store_test(all_that_is_known_of_an_end_is_kept),
+    store_test(the_answer_that_streams_keeps_others_out),
+    store_test(another_branch_may_begin_while_one_streams),
+    store_test(the_parent_must_be_an_answer_of_the_conversation),
+    store_test(a_conversation_unknown_or_anothers_is_not_found),
+    store_test(two_users_never_see_each_other),
+    store_test(a_rolling_conversation_goes_on_where_it_was),
+    store_test(a_deleted_rolling_conversation_begins_anew),
+    store_test(only_the_first_message_gives_the_title),
+    store_test(history_is_the_path_to_a_question_newest_first),
+    store_test(without_a_parent_a_message_follows_the_latest_branch),
+    store_test(a_very_long_conversation_keeps_its_window),
+    store_test(an_answer_lost_with_its_process_is_marked_interrupted),
+    store_test(a_lost_answer_does_not_keep_others_out),
+    store_test(an_answer_taken_for_lost_can_still_end_well),
+    store_test(a_heartbeat_keeps_an_answer_alive),
+    store_test(an_answer_ends_once_and_only_by_its_process),
+    store_test(the_end_of_an_answer_whose_conversation_is_gone_says_so),
+    store_test(stop_reaches_the_process_that_makes_the_answer),
+    store_test(without_memory_a_turn_fails_and_leaves_nothing),
+};
+
+UNIT_MAIN(tests)
