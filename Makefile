@@ -76,6 +76,9 @@ sanitized: deps-test
 readme: all
 	tests/readme.sh
 
+bench: all
+	@node tests/bench/bench.js $(PARTS)
+
 lint: $(BUILD)/schema.inc
 	tests/lint.sh
 
@@ -93,6 +96,6 @@ install: all
 clean:
 	rm -rf build $(PROGRAMS)
 
-.PHONY: all run check test unit asan tsan sanitized readme lint deps deps-test install clean
+.PHONY: all run check test unit asan tsan sanitized readme bench lint deps deps-test install clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

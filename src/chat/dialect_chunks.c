@@ -21,11 +21,10 @@ static json_object *new_chunk(const struct answer *answer, json_object *delta, c
     json_object *chunk = json_object_new_object();
     json_object *choices = json_object_new_array();
     json_object *choice = json_object_new_object();
-    const char *model = answer->result.model[0] != '\0' ? answer->result.model : answer->asked_model;
     json_object_object_add(chunk, "id", json_object_new_string(id));
     json_object_object_add(chunk, "object", json_object_new_string("chat.completion.chunk"));
     json_object_object_add(chunk, "created", json_object_new_int64(answer->created_s));
-    json_object_object_add(chunk, "model", json_object_new_string(model));
+    json_object_object_add(chunk, "model", json_object_new_string(answer->asked_model) /* one name from the first to the last chunk */);
     json_object_object_add(choice, "index", json_object_new_int(0));
     json_object_object_add(choice, "delta", delta);
     json_object_object_add(choice, "finish_reason", finish_reason != NULL ? json_object_new_string(finish_reason) : NULL);
@@ -83,9 +82,12 @@ static bool open_stream(struct stream *stream)
 static void send_text(struct stream *stream, const char *text, size_t len, int64_t pos)
 {
     (void)pos;
-    json_object *piece = json_object_new_string_len(text, (int)len);
-    sse_data(stream->request, stream->prefix, json_write(piece), stream->suffix);
-    json_object_put(piece);
+    static json_object *piece; /* used again for each piece, because it keeps its memory; only the loop's thread comes here */
+    if (piece == NULL)
+        piece = json_object_new_string("");
+    const char *json = json_object_set_string_len(piece, text, (int)len) ? json_write(piece) : NULL;
+    if (json != NULL)
+        sse_data(stream->request, stream->prefix, json, stream->suffix);
 }
 
 static void send_reasoning(struct stream *stream, const char *text, size_t len, int64_t pos)

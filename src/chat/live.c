@@ -48,8 +48,8 @@ bool live_enter(void)
 void live_leave(void)
 {
     pthread_mutex_lock(&live.lock);
-    live.places--;
-    pthread_cond_broadcast(&live.changed);
+    if (--live.places == 0)
+        pthread_cond_broadcast(&live.changed); /* live_wait() may be waiting for it */
     pthread_mutex_unlock(&live.lock);
 }
 
@@ -62,9 +62,10 @@ void live_add(struct answer *answer)
     }
     entry->answer = answer;
     pthread_mutex_lock(&live.lock);
+    if (live.entries == NULL)
+        pthread_cond_broadcast(&live.changed); /* the keeper sleeps */
     entry->next = live.entries;
     live.entries = entry;
-    pthread_cond_broadcast(&live.changed);
     pthread_mutex_unlock(&live.lock);
 }
 

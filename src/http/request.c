@@ -157,7 +157,7 @@ static void drain_body(struct request *request)
     }
 }
 
-enum outcome request_read_body(struct request *request, size_t max, struct buf *body, struct failure *failure)
+static enum outcome read_body(struct request *request, size_t max, struct buf *body, struct failure *failure)
 {
     const char *length = request_variable(request, "CONTENT_LENGTH");
     long long announced = *length != '\0' ? strtoll(length, NULL, 10) : -1; /* absent: a chunked request under mod_fcgid */
@@ -173,6 +173,15 @@ enum outcome request_read_body(struct request *request, size_t max, struct buf *
     if (announced >= 0 && body->len != (size_t)announced)
         return fail(failure, OUTCOME_BAD_REQUEST, "The request body is not as long as Content-Length says.");
     return OUTCOME_OK;
+}
+
+enum outcome request_read_body(struct request *request, size_t max, struct buf *body, struct failure *failure)
+{
+    if (request->fcgi.in == NULL)
+        return OUTCOME_OK; /* it was read before */
+    enum outcome outcome = read_body(request, max, body, failure);
+    FCGX_FreeStream(&request->fcgi.in); /* 8 KB that a long answer does not need */
+    return outcome;
 }
 
 void request_set_user(struct request *request, int64_t user, const char *name)

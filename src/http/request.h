@@ -36,7 +36,7 @@ void request_set_segments(struct request *request, char *segments[], size_t coun
 
 /* Reads the whole body, at most `max` bytes, into `body` (initialised by the caller). More than that is read away, up to
    LIMIT_BODY_DRAIN_BYTES, before OUTCOME_TOO_LARGE is returned, because an unread body can cost the client our answer
-   (mod_cgid resets the connection). OUTCOME_BAD_REQUEST when it is shorter than announced. May be called once. */
+   (mod_cgid resets the connection). OUTCOME_BAD_REQUEST when it is shorter than announced. A second call reads nothing. */
 enum outcome request_read_body(struct request *request, size_t max, struct buf *body, struct failure *failure);
 
 /* Who asks: row id of the user, set by src/auth before the handler runs. */

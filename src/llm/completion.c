@@ -43,8 +43,13 @@ static bool take_bytes(void *arg, const char *bytes, size_t len)
     bool go_on = openai_reply_feed(&attempt->reply, bytes, len);
     attempt->exchange.begun = attempt->reply.result->begun;
     attempt->exchange.linger_ms = attempt->reply.all_said ? SAID_LINGER_MS : attempt->reply.ended ? ENDED_LINGER_MS : 0;
-    attempt->sink->batch(attempt->sink->arg);
     return go_on;
+}
+
+static void take_batch(void *arg)
+{
+    struct attempt *attempt = arg;
+    attempt->sink->batch(attempt->sink->arg);
 }
 
 /* The end of the body may give out one more event, and the sink lives on the loop. */
@@ -88,7 +93,7 @@ static enum outcome run_attempt(const struct provider *provider, const struct bu
         .sink = sink,
         .exchange = {.base_url = provider->base_url, .path = OPENAI_PATH, .key = provider->key, .body = body->data, .body_len = body->len,
                      .connect_ms = settings.connect_timeout_ms, .first_ms = settings.first_token_timeout_ms, .idle_ms = settings.idle_timeout_ms,
-                     .total_ms = total_ms, .cancel = cancel, .bytes = take_bytes, .arg = &attempt},
+                     .total_ms = total_ms, .cancel = cancel, .bytes = take_bytes, .batch = take_batch, .arg = &attempt},
     };
     openai_reply_init(&attempt.reply, sink, result);
     buf_init(&attempt.error_body, LIMIT_ERROR_BODY_BYTES);
@@ -99,7 +104,7 @@ static enum outcome run_attempt(const struct provider *provider, const struct bu
         provider_error_read(error, &attempt.exchange, attempt.error_body.data, attempt.error_body.len);
         outcome = provider_error_fail(error, failure);
     } else {
-        if (attempt.exchange.end == EXCHANGE_DONE)
+        if (attempt.exchange.end == EXCHANGE_DONE && !attempt.reply.all_said)
             loop_call(take_end, &attempt);
         outcome = judge_reply(&attempt, error, failure);
     }

@@ -33,15 +33,41 @@ struct run {
     pthread_mutex_t lock;
     pthread_cond_t ended;
     bool has_ended; /* under lock */
+    bool fed;       /* `bytes` was called since the last `batch`: it is in the list relay.fed */
+    struct run *next_fed;
 };
 
-enum { RECEIVE_BYTES = 16 * 1024, MAX_CONNECTIONS_KEPT = 512 };
+enum { RECEIVE_BYTES = 4 * 1024, SEND_BYTES = 16 * 1024 /* curl's least */, MAX_CONNECTIONS_KEPT = 512 };
 
 static struct {
     CURLM *multi;
     CURLSH *share; /* TLS sessions */
     struct timer timer;
+    struct run *fed;
 } relay;
+
+/* --- batches ------------------------------------------------------------------------------------------------------ */
+
+/* curl hands over bytes piece by piece, one for each HTTP chunk; the clients are sent what all pieces of a read gave. */
+static void note_fed(struct run *run)
+{
+    if (run->fed)
+        return;
+    run->fed = true;
+    run->next_fed = relay.fed;
+    relay.fed = run;
+}
+
+static void end_batches(void)
+{
+    while (relay.fed != NULL) {
+        struct run *run = relay.fed;
+        relay.fed = run->next_fed;
+        run->fed = false;
+        if (run->exchange->batch != NULL)
+            run->exchange->batch(run->exchange->arg);
+    }
+}
 
 /* --- ending an exchange ------------------------------------------------------------------------------------------- */
 
@@ -65,6 +91,7 @@ static void read_headers(struct run *run)
 
 static void finish(struct run *run, enum exchange_end end)
 {
+    end_batches(); /* nothing that came is held back, and the run leaves the list */
     run->exchange->end = end;
     if (run->easy != NULL) {
         read_headers(run);
@@ -128,6 +155,7 @@ static size_t receive(char *bytes, size_t size, size_t count, void *arg)
     if (exchange->status == 0)
         (void)curl_easy_getinfo(run->easy, CURLINFO_RESPONSE_CODE, &exchange->status); /* there is an answer: cannot fail */
     size_t len = size * count;
+    note_fed(run);
     return exchange->bytes(exchange->arg, bytes, len) ? len : CURL_WRITEFUNC_ERROR;
 }
 
@@ -141,6 +169,7 @@ static void socket_ready(struct watch *watch, uint32_t events)
     if ((events & EPOLLERR) != 0)
         flags |= CURL_CSELECT_ERR;
     (void)curl_multi_socket_action(relay.multi, watch->fd, flags, &running); /* failures are reported per exchange */
+    end_batches();
     collect_ended();
 }
 
@@ -177,6 +206,7 @@ static void timer_due(struct timer *timer)
     (void)timer;
     int running;
     (void)curl_multi_socket_action(relay.multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    end_batches();
     collect_ended();
 }
 
@@ -244,7 +274,7 @@ static bool set_options(struct run *run)
     SET(CURLOPT_WRITEFUNCTION, receive);
     SET(CURLOPT_WRITEDATA, run);
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
-    SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)RECEIVE_BYTES);
+    SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BYTES);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");

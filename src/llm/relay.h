@@ -38,6 +38,7 @@ struct exchange {
     const atomic_bool *cancel; /* may be NULL */
     /* Called on the loop for each read. `status` is set by then. False ends the exchange. */
     bool (*bytes)(void *arg, const char *bytes, size_t len);
+    void (*batch)(void *arg); /* called on the loop when all bytes that were there have been given to `bytes`; may be NULL */
     void *arg;
     bool begun;        /* set by `bytes` at the first event: from then on idle_ms counts, not first_ms */
     int64_t linger_ms; /* set by `bytes` when all that matters has come: so much silence then ends the exchange well; 0: not yet */

@@ -193,6 +193,7 @@ static bool take_event(void *arg, const char *name, const char *data, size_t len
         len--;
     }
     if (len >= 6 && strncmp(data, "[DONE]", 6) == 0) {
+        think_end(&reply->think, give_piece, reply);
         reply->ended = reply->all_said = true;
         return true;
     }

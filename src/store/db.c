@@ -40,6 +40,7 @@ struct job {
     struct failure *failure;
     enum outcome outcome;
     bool done;
+    pthread_cond_t wake; /* it is done, or nobody writes any more and it is the first in the queue */
     struct job *next;
 };
 
@@ -47,13 +48,13 @@ enum { JOBS_PER_COMMIT = 128 };
 
 static struct {
     pthread_mutex_t lock;    /* guards all but the writer connection in use */
-    pthread_cond_t changed;  /* a job is done, or the writer or a reader is free */
+    pthread_cond_t reader_free;
     struct db *writer;       /* NULL: not open */
     bool writing;            /* a thread runs jobs */
     struct job *first, *last;
     struct db *free_readers;
     int reader_count;
-} store = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+} store = {.lock = PTHREAD_MUTEX_INITIALIZER, .reader_free = PTHREAD_COND_INITIALIZER};
 
 /* --- errors ------------------------------------------------------------------------------------------------------- */
 
@@ -223,9 +224,18 @@ static void make_folders(const char *path)
     mem_free(copy);
 }
 
+/* Each connection belongs to one thread at a time: SQLite need not count its memory under a lock that all share. */
+static void configure_sqlite(void)
+{
+    if (sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK)
+        log_debug("SQLite was in use before it could be configured");
+}
+
 /* Opens a connection; NULL, with *failure filled, when that fails. */
 static struct db *open_connection(bool for_writing, struct failure *failure)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, configure_sqlite); /* cannot fail with a proper control */
     struct db *db = mem_new(1, sizeof *db);
     if (db == NULL) {
         (void)fail_no_memory(failure);
@@ -263,55 +273,70 @@ static struct db *open_connection(bool for_writing, struct failure *failure)
 
 /* --- writing ------------------------------------------------------------------------------------------------------ */
 
-/* Runs one job inside the open transaction. False when SQLite rolled the whole transaction back. */
-static bool run_job(struct db *db, struct job *job)
+/* A statement that is run again and again, such as COMMIT: kept prepared. */
+static bool run_kept(struct db *db, const char *sql)
 {
-    db->error = SQLITE_OK;
-    if (!run_sql(db, "SAVEPOINT job")) {
-        job->outcome = store_error(db->error, job->failure);
-        return sqlite3_get_autocommit(db->connection) == 0;
-    }
-    job->outcome = job->work(db, job->arg, job->failure);
-    if (db->error != SQLITE_OK)
-        job->outcome = store_error(db->error, job->failure);
-    if (sqlite3_get_autocommit(db->connection) != 0)
-        return false;
+    (void)query_run(db_query(db, sql));
+    return db->error == SQLITE_OK;
+}
+
+/* Leaves the transaction as it was before BEGIN; after a full disk SQLite has done so itself. Keeps db->error. */
+static void roll_back(struct db *db)
+{
     int error = db->error;
     db->error = SQLITE_OK;
-    if (job->outcome != OUTCOME_OK)
-        (void)run_sql(db, "ROLLBACK TO job");
-    (void)run_sql(db, "RELEASE job");
-    if (db->error == SQLITE_OK)
-        db->error = error;
-    return true;
+    if (sqlite3_get_autocommit(db->connection) == 0)
+        (void)run_sql(db, "ROLLBACK");
+    db->error = error;
 }
 
 static void fail_jobs(struct job *jobs, int code)
 {
     for (struct job *job = jobs; job != NULL; job = job->next)
-        if (job->outcome == OUTCOME_OK)
-            job->outcome = store_error(code, job->failure);
+        job->outcome = store_error(code, job->failure);
 }
 
-/* Runs a list of jobs as one transaction on the writer connection, which this thread has to itself. */
+/* Runs `count` jobs as one transaction. False: one of them failed, or the commit did, and nothing was changed. */
+static bool run_together(struct db *db, struct job *jobs, int count)
+{
+    struct job *job = jobs;
+    for (int i = 0; i < count; i++, job = job->next) {
+        job->outcome = job->work(db, job->arg, job->failure);
+        if (db->error != SQLITE_OK)
+            job->outcome = store_error(db->error, job->failure);
+        if (job->outcome != OUTCOME_OK) {
+            roll_back(db);
+            return false;
+        }
+    }
+    if (run_kept(db, "COMMIT"))
+        return true;
+    jobs->outcome = store_error(db->error, jobs->failure);
+    roll_back(db);
+    return false;
+}
+
+/* Runs a list of jobs on the writer connection, which this thread has to itself: all as one transaction, or, if one of them fails, each as one of its own. So
+   no job needs a savepoint, which would make the full-text index write out its words each time. A job may thus be run twice. */
 static void run_jobs(struct db *db, struct job *jobs)
 {
+    int count = 0;
+    for (struct job *job = jobs; job != NULL; job = job->next)
+        count++;
     db->error = SQLITE_OK;
-    if (!run_sql(db, "BEGIN IMMEDIATE")) {
+    if (!run_kept(db, "BEGIN IMMEDIATE")) {
         fail_jobs(jobs, db->error);
         return;
     }
-    for (struct job *job = jobs; job != NULL; job = job->next)
-        if (!run_job(db, job)) { /* disk full, I/O error: SQLite has undone everything */
-            fail_jobs(jobs, db->error != SQLITE_OK ? db->error : SQLITE_IOERR);
-            return;
-        }
-    db->error = SQLITE_OK;
-    if (run_sql(db, "COMMIT"))
+    if (run_together(db, jobs, count) || count == 1)
         return;
-    fail_jobs(jobs, db->error);
-    if (sqlite3_get_autocommit(db->connection) == 0)
-        (void)run_sql(db, "ROLLBACK");
+    for (struct job *job = jobs; job != NULL; job = job->next) {
+        db->error = SQLITE_OK;
+        if (run_kept(db, "BEGIN IMMEDIATE"))
+            (void)run_together(db, job, 1); /* its outcome is in the job */
+        else
+            job->outcome = store_error(db->error, job->failure);
+    }
 }
 
 /* Takes up to JOBS_PER_COMMIT jobs off the queue. Called with the lock held. */
@@ -351,9 +376,39 @@ static struct db *open_writer(struct failure *failure)
     return store.writer;
 }
 
+/* Runs queued jobs, with the lock held, until `mine` is done; then the first that still waits goes on. */
+static void write_queue(const struct job *mine)
+{
+    store.writing = true;
+    while (!mine->done) {
+        struct job *jobs = take_jobs();
+        pthread_mutex_unlock(&store.lock);
+        struct failure trouble = {0};
+        struct db *writer = open_writer(&trouble);
+        if (writer != NULL) {
+            run_jobs(writer, jobs);
+            drop_if_broken(writer);
+        } else {
+            for (struct job *job = jobs; job != NULL; job = job->next) {
+                *job->failure = trouble;
+                job->outcome = trouble.outcome;
+            }
+        }
+        pthread_mutex_lock(&store.lock);
+        for (struct job *job = jobs, *next; job != NULL; job = next) {
+            next = job->next; /* read first: a job that is done may be gone */
+            job->done = true;
+            pthread_cond_signal(&job->wake);
+        }
+    }
+    store.writing = false;
+    if (store.first != NULL)
+        pthread_cond_signal(&store.first->wake);
+}
+
 enum outcome db_write(db_work *work, void *arg, struct failure *failure)
 {
-    struct job mine = {.work = work, .arg = arg, .failure = failure};
+    struct job mine = {.work = work, .arg = arg, .failure = failure, .wake = PTHREAD_COND_INITIALIZER};
     pthread_mutex_lock(&store.lock);
     if (store.first == NULL)
         store.first = &mine;
@@ -361,33 +416,11 @@ enum outcome db_write(db_work *work, void *arg, struct failure *failure)
         store.last->next = &mine;
     store.last = &mine;
     while (!mine.done && store.writing)
-        pthread_cond_wait(&store.changed, &store.lock);
-    if (!mine.done) { /* nobody writes: this thread does, for all that wait (its own job is the first of them or near it) */
-        store.writing = true;
-        while (!mine.done) {
-            struct job *jobs = take_jobs();
-            pthread_mutex_unlock(&store.lock);
-            struct failure trouble = {0};
-            struct db *writer = open_writer(&trouble);
-            if (writer != NULL) {
-                run_jobs(writer, jobs);
-                drop_if_broken(writer);
-            } else {
-                for (struct job *job = jobs; job != NULL; job = job->next) {
-                    *job->failure = trouble;
-                    job->outcome = trouble.outcome;
-                }
-            }
-            pthread_mutex_lock(&store.lock);
-            for (struct job *job = jobs, *next; job != NULL; job = next) {
-                next = job->next; /* read first: a job that is done is gone */
-                job->done = true;
-            }
-        }
-        store.writing = false;
-        pthread_cond_broadcast(&store.changed);
-    }
+        pthread_cond_wait(&mine.wake, &store.lock);
+    if (!mine.done)
+        write_queue(&mine); /* nobody writes: this thread does, for all that wait */
     pthread_mutex_unlock(&store.lock);
+    (void)pthread_cond_destroy(&mine.wake);
     return mine.outcome;
 }
 
@@ -411,7 +444,7 @@ static struct db *take_reader(struct failure *failure)
         return NULL;
     pthread_mutex_lock(&store.lock);
     while (store.free_readers == NULL && store.reader_count == LIMIT_STORE_READERS)
-        pthread_cond_wait(&store.changed, &store.lock);
+        pthread_cond_wait(&store.reader_free, &store.lock);
     struct db *db = store.free_readers;
     if (db != NULL)
         store.free_readers = db->next;
@@ -424,7 +457,7 @@ static struct db *take_reader(struct failure *failure)
     if (db == NULL) {
         pthread_mutex_lock(&store.lock);
         store.reader_count--;
-        pthread_cond_broadcast(&store.changed);
+        pthread_cond_signal(&store.reader_free);
         pthread_mutex_unlock(&store.lock);
     }
     return db;
@@ -442,7 +475,7 @@ static void give_back_reader(struct db *db)
         db->next = store.free_readers;
         store.free_readers = db;
     }
-    pthread_cond_broadcast(&store.changed);
+    pthread_cond_signal(&store.reader_free);
     pthread_mutex_unlock(&store.lock);
 }
 
@@ -452,12 +485,12 @@ enum outcome db_read(db_work *work, void *arg, struct failure *failure)
     if (db == NULL)
         return failure->outcome;
     enum outcome outcome = OUTCOME_OK;
-    if (run_sql(db, "BEGIN")) /* one snapshot for all statements of the work */
+    if (run_kept(db, "BEGIN")) /* one snapshot for all statements of the work */
         outcome = work(db, arg, failure);
     if (db->error != SQLITE_OK)
         outcome = store_error(db->error, failure);
     if (sqlite3_get_autocommit(db->connection) == 0)
-        (void)run_sql(db, "COMMIT");
+        (void)run_kept(db, "COMMIT");
     give_back_reader(db);
     return outcome;
 }

@@ -2,7 +2,7 @@
  * The one door to SQLite: connections, transactions, statements.
  *
  * Reads take a connection from a pool. Writes go through one connection of the process: callers queue, and whoever finds the writer free runs
- * all that wait as one SQLite transaction (each in a savepoint of its own) and commits once. So many small durable writes share one
+ * all that wait as one SQLite transaction and commits once (if one of them fails, each runs again as a transaction of its own). So many small durable writes share one
  * sync, threads never fight over SQLite's single writer, and a caller returns only after its commit. Other processes are waited for up to
  * DB_BUSY_SECONDS. The database need not be usable when the program starts: each access tries to open it.
  * Neighbours: the files of this folder, one per noun, which hold all SQL. Leaves out: what the tables mean (schema.sql).
@@ -20,7 +20,8 @@ struct db;    /* a connection, lent to a unit of work */
 struct query; /* a prepared statement with its bindings */
 
 /* A unit of work. Returns OUTCOME_OK, or fills *failure and returns something else: a writer's changes are then undone. It may run on another
-   thread, and a failed commit may undo it after it returned OUTCOME_OK: only the outcome of db_write() counts. */
+   thread, and it may be undone after it returned OUTCOME_OK and then run a second time: it must give the same result again, and only the outcome of
+   db_write() counts. */
 typedef enum outcome db_work(struct db *db, void *arg, struct failure *failure);
 
 /* Runs `work` on a connection that only reads; all its statements see one snapshot. OUTCOME_STORE when the database cannot be used. */

@@ -54,8 +54,8 @@ static int add_question(struct db *db, const struct message_begin *begin, int64_
         "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, content, search_text, metadata, created_at) "
         "SELECT ?1, c.id, c.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM messages WHERE conversation_id = c.id), "
         "  p.id, 'user', ?2, ?3, ?4, ?5 FROM conversations AS c "
-        "LEFT JOIN messages AS p ON p.conversation_id = c.id AND p.role = 'assistant' "
-        "  AND CASE WHEN ?6 IS NULL THEN p.id = c.leaf_id ELSE p.public_id = ?6 END "
+        "LEFT JOIN messages AS p ON p.id = CASE WHEN ?6 IS NULL THEN c.leaf_id ELSE (SELECT id FROM messages WHERE public_id = ?6) END "
+        "  AND p.conversation_id = c.id AND p.role = 'assistant' "
         "WHERE c.id = ?7 AND (p.id IS NOT NULL OR ?6 IS 'root' OR (?6 IS NULL AND c.leaf_id IS NULL)) "
         "  AND (p.status IS NOT 'streaming' OR p.seen_at < ?8)");
     query_text(query, 1, begin->question);
