@@ -31,7 +31,6 @@ enum {
 enum {
     LIMIT_RESPONSE_BYTES = 256 * 1024 * 1024, /* a whole answer waiting for a slow client */
     LIMIT_HEADER_BYTES = 16 * 1024,           /* response headers */
-    LIMIT_RECORD_BYTES = 65535,               /* content of a FastCGI record (its length field has 16 bits) */
     LIMIT_SSE_TEXT_BYTES = 16 * 1024,         /* text merged into one event for a client that lags */
     LIMIT_ERROR_BYTES = 512                   /* an error sentence */
 };
@@ -55,7 +54,6 @@ enum {
     LIMIT_STORE_READERS = 8,                  /* connections of a process that only read */
     LIMIT_STATEMENTS = 96,                    /* prepared statements kept by one connection */
     LIMIT_HISTORY_MESSAGES = 1000,            /* upper bound of the setting HISTORY_MESSAGES */
-    LIMIT_SETTINGS_FILE_BYTES = 256 * 1024,
     LIMIT_SETTINGS_LINE_BYTES = 16 * 1024,
     LIMIT_SECRETS = 64,                       /* values that are masked in all output */
     LIMIT_LOG_LINE_BYTES = 8 * 1024
