@@ -46,7 +46,6 @@ $(BUILD)/schema.inc: schema.sql
 
 # --- running -----------------------------------------------------------------------------------------------------------
 # Serves in the foreground until Ctrl-C. Host servers hand on next to nothing of their environment, so what is set goes into var/run.env.
-export APP_HOST APP_PORT
 run: deps all
 	@tests/run.sh "$(SERVER)" "$(MODE)"
 
@@ -89,9 +88,9 @@ deps-test:
 	@tests/deps.sh test
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/lib/parley/cgi-bin $(DESTDIR)$(PREFIX)/share/parley
+	install -d $(DESTDIR)$(PREFIX)/lib/parley/cgi-bin
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/lib/parley/cgi-bin
-	cp -R www lighttpd.conf schema.sql .env.example $(DESTDIR)$(PREFIX)/share/parley
+	cp -R www lighttpd.conf schema.sql .env.example $(DESTDIR)$(PREFIX)/lib/parley
 
 clean:
 	rm -rf build $(PROGRAMS)

@@ -73,21 +73,22 @@ static bool read_options(int argc, char **argv, struct options *options)
 
 static void block_signals(sigset_t *set)
 {
-    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGPIPE};
+    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGPIPE};
     (void)sigemptyset(set);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         (void)sigaddset(set, signals[i]);
     (void)pthread_sigmask(SIG_BLOCK, set, NULL); /* inherited by all threads */
     (void)sigdelset(set, SIGPIPE); /* blocked for good: writes report EPIPE */
+    (void)signal(SIGHUP, SIG_IGN); /* a terminal that closes is no order to stop */
 }
 
-/* Waits for the order to stop. A hang-up of the terminal is none. */
+/* Waits for the order to stop. */
 static void wait_for_stop(const sigset_t *set)
 {
     int number;
     do
         number = sigwaitinfo(set, NULL);
-    while (number < 0 || number == SIGHUP);
+    while (number < 0);
     log_info("stopping (%s)", strsignal(number));
 }
 
@@ -147,8 +148,9 @@ static int check(void)
         relay_stop();
         loop_stop();
     }
-    (void)printf("provider: %s, model %s%s%s: %s\n", model.id, model.model, model.is_demo ? "" : ", ", model.base_url,
-                 provider.outcome == OUTCOME_OK ? "ok" : provider.message);
+    (void)printf("provider: %s, model %s%s", model.id, model.model, model.is_demo ? "" : ", ");
+    settings_write_address(stdout, model.base_url);
+    (void)printf(": %s\n", provider.outcome == OUTCOME_OK ? "ok" : provider.message);
     db_close();
     return store.outcome == OUTCOME_OK && provider.outcome == OUTCOME_OK ? 0 : EXIT_BAD;
 }

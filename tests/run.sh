@@ -11,6 +11,7 @@ PARLEY_VAR=${PARLEY_VAR:-$PARLEY_ROOT/var}
 PARLEY_PROGRAM=${PARLEY_PROGRAM:-$PARLEY_ROOT/cgi-bin/chat.fcgi}
 mkdir -p "$PARLEY_VAR"
 # Every setting and key that is set, in one file that only we can read: host servers hand on next to nothing of their environment.
+rm -f "$PARLEY_VAR/run.env"
 (umask 077 && "$PARLEY_PROGRAM" --export >"$PARLEY_VAR/run.env")
 setting() { sed -n "s/^$1=\"\(.*\)\"\$/\1/p" "$PARLEY_VAR/run.env"; }
 PARLEY_CONFIG=$PARLEY_VAR/run.env

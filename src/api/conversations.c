@@ -179,6 +179,12 @@ static void take_one(void *arg, const struct conversation *row)
     *(json_object **)arg = conversation_object(row);
 }
 
+static void ignore_one(void *arg, const struct conversation *row)
+{
+    (void)arg;
+    (void)row;
+}
+
 static void take_message(void *arg, const struct message *row)
 {
     json_object_array_add(arg, message_object(row));
@@ -287,12 +293,15 @@ enum outcome conversations_clear(struct request *request, struct failure *failur
 enum outcome conversations_stop(struct request *request, struct failure *failure)
 {
     const char *id;
-    int running = 0;
+    int elsewhere = 0;
     enum outcome outcome = read_id(request, &id, failure);
     if (outcome == OUTCOME_OK)
-        outcome = message_ask_stop(request_user(request), id, &running, failure); /* also for answers of other processes */
+        outcome = conversation_get(request_user(request), id, ignore_one, NULL, failure); /* it must be the user's */
     if (outcome != OUTCOME_OK)
         return outcome;
-    running += live_stop_conversation(id, STOP_BY_USER);
-    return answer_status(request, running > 0 ? "stopped" : "not_running");
+    int here = live_stop_conversation(id, STOP_BY_USER);
+    outcome = message_ask_stop(request_user(request), id, &elsewhere, failure); /* for answers that other processes make */
+    if (outcome != OUTCOME_OK && here == 0)
+        return outcome;
+    return answer_status(request, here + elsewhere > 0 ? "stopped" : "not_running");
 }

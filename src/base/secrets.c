@@ -3,6 +3,7 @@
  */
 #include "secrets.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "limits.h"
@@ -48,4 +49,13 @@ void secrets_mask(char *text)
             memset(at, '*', len);
         mask_cut(text, values[i], len);
     }
+}
+
+const char *secrets_excerpt(const char *text, char out[EXCERPT_BYTES])
+{
+    char more[4 * EXCERPT_BYTES]; /* room for a secret that begins within the excerpt and ends behind it */
+    (void)snprintf(more, sizeof more, "%s", text);
+    secrets_mask(more);
+    (void)snprintf(out, EXCERPT_BYTES, "%.200s", more);
+    return out;
 }

@@ -14,4 +14,9 @@ void secrets_add(const char *value);
 /* Overwrites each occurrence of a secret in `text`, in place, with stars; also the beginning of one at the end of the text, which may have been cut. */
 void secrets_mask(char *text);
 
+enum { EXCERPT_BYTES = 256 };
+
+/* Writes the beginning of `text`, masked before it is cut, to `out` and returns it: for log lines about what a provider sent. */
+const char *secrets_excerpt(const char *text, char out[EXCERPT_BYTES]);
+
 #endif

@@ -184,8 +184,12 @@ static bool row_set(struct row *row, const char *value)
 /* Keys of other providers that people keep in the same file: not ours to complain about. */
 static bool is_foreign(const char *name)
 {
+    static const char *const providers[] = {"ANTHROPIC", "AZURE", "COHERE", "DEEPSEEK", "GEMINI", "GOOGLE", "GROQ", "MISTRAL", "OPENROUTER", "PERPLEXITY", "TOGETHER", "XAI"};
     size_t len = strlen(name);
-    return len > 8 && strcmp(name + len - 8, "_API_KEY") == 0;
+    for (size_t i = 0; i < sizeof providers / sizeof providers[0]; i++)
+        if (len == strlen(providers[i]) + 8 && strncmp(name, providers[i], len - 8) == 0 && strcmp(name + len - 8, "_API_KEY") == 0)
+            return true;
+    return false;
 }
 
 /* Takes white space off both ends of `text`, in place. */
@@ -373,18 +377,21 @@ static size_t find_credentials(const char *value, const char **start)
     return authority;
 }
 
+void settings_write_address(FILE *out, const char *address)
+{
+    const char *start = address;
+    size_t hidden = find_credentials(address, &start);
+    (void)fprintf(out, "%.*s%s%s", (int)(start - address), address, hidden > 0 ? "***" : "", start + hidden);
+}
+
 void settings_write_check(FILE *out)
 {
     for (size_t i = 0; i < ROWS; i++) {
-        const char *value = row_value(&rows[i]), *start = value;
-        size_t hidden = find_credentials(value, &start);
+        const char *value = row_value(&rows[i]);
         if (rows[i].kind == SECRET && value[0] != '\0')
             value = "(set, not shown)";
         (void)fprintf(out, "%-28s ", rows[i].name);
-        if (hidden > 0)
-            (void)fprintf(out, "%.*s***%s", (int)(start - value), value, start + hidden);
-        else
-            (void)fputs(value[0] != '\0' ? value : "-", out);
+        settings_write_address(out, value[0] != '\0' ? value : "-");
         (void)fputs(rows[i].value == NULL ? "  (default)\n" : "\n", out);
     }
 }

@@ -53,6 +53,9 @@ void settings_write_table(FILE *out);
 /* Writes what is in force, a line per setting, with secrets masked and defaults marked. */
 void settings_write_check(FILE *out);
 
+/* Writes an address without the name and password that may stand in it. */
+void settings_write_address(FILE *out, const char *address);
+
 /* Writes a KEY=VALUE file of all that was set, secrets in clear: for a file that host servers point PARLEY_CONFIG at. */
 void settings_write_export(FILE *out);
 

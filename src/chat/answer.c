@@ -14,8 +14,9 @@
 #include "../http/response.h"
 #include "../http/sse.h"
 #include "dialect.h"
+#include "ending.h"
 
-struct answer *answer_new(const char *conversation, const char *id, const char *model, int64_t row)
+struct answer *answer_new(const char *conversation, const char *id, const char *model)
 {
     struct answer *answer = mem_new(1, sizeof *answer);
     if (answer == NULL)
@@ -25,7 +26,6 @@ struct answer *answer_new(const char *conversation, const char *id, const char *
     (void)snprintf(answer->id, sizeof answer->id, "%s", id);
     (void)snprintf(answer->asked_model, sizeof answer->asked_model, "%s", model);
     answer->created_s = clock_unix_ms() / 1000;
-    answer->row = row;
     answer->pos = 1; /* the `start` event has taken position 1 */
     answer->status = "streaming";
     buf_init(&answer->text, (size_t)settings.max_answer_bytes);
@@ -112,14 +112,19 @@ static bool is_at_end(const struct stream *stream)
     return stream->run + 1 == answer->run_count && run->kind == RUN_TEXT && stream->offset == run->len;
 }
 
+void answer_name(const struct answer *answer, struct request *request)
+{
+    response_header(request, "Parley-Conversation", answer->conversation);
+    response_header(request, "Parley-Message", answer->id);
+}
+
 /* A failure before anything was sent has a status of its own. True: the stream is closed. */
 static bool refuse(struct stream *stream)
 {
     const struct answer *answer = stream->answer;
     if (!answer->ended || answer->failure.outcome == OUTCOME_OK || answer->run_count > 0)
         return false;
-    response_header(stream->request, "Parley-Conversation", answer->conversation); /* the question is stored: where to try again */
-    response_header(stream->request, "Parley-Message", answer->id);
+    answer_name(answer, stream->request);
     response_failure(stream->request, &answer->failure);
     stream_close(stream);
     return true;
@@ -296,26 +301,24 @@ struct completion_sink answer_sink(struct answer *answer)
     return (struct completion_sink){.event = add_event, .batch = pump_all, .arg = answer};
 }
 
-struct ending {
+struct end_call {
     struct answer *answer;
-    const char *status;
-    const struct completion_result *result;
-    const struct failure *failure;
+    const struct ending *ending;
 };
 
 static void end(void *arg)
 {
-    const struct ending *ending = arg;
-    struct answer *answer = ending->answer;
+    const struct end_call *call = arg;
+    struct answer *answer = call->answer;
     answer->ended = true;
-    answer->status = ending->status;
-    answer->result = *ending->result;
-    answer->failure = *ending->failure;
+    answer->status = call->ending->status;
+    answer->result = call->ending->result;
+    answer->failure = call->ending->failure;
     pump_all(answer);
 }
 
-void answer_end(struct answer *answer, const char *status, const struct completion_result *result, const struct failure *failure)
+void answer_end(struct answer *answer, const struct ending *ending)
 {
-    struct ending ending = {answer, status, result, failure};
-    loop_call(end, &ending); /* the caller's reference keeps the answer */
+    struct end_call call = {answer, ending};
+    loop_call(end, &call); /* the caller's reference keeps the answer */
 }

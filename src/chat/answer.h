@@ -23,6 +23,7 @@
 #include "../llm/completion.h"
 
 struct dialect;
+struct ending;
 struct stream;
 
 /* A stretch of the answer: text, or one other event. */
@@ -39,9 +40,9 @@ struct answer {
     char conversation[ID_BYTES], id[ID_BYTES];
     char asked_model[LIMIT_MODEL_NAME_BYTES];
     int64_t created_s; /* Unix seconds */
-    int64_t row;       /* in the database */
     atomic_bool stop;  /* ends the completion; set by live.c */
     atomic_int stop_why; /* enum stop_why */
+    struct answer *next_live; /* live.c's */
 
     /* the loop's, until answer_end() has returned */
     struct buf text, reasoning;
@@ -74,7 +75,7 @@ struct stream {
 };
 
 /* A new answer with one reference, or NULL. */
-struct answer *answer_new(const char *conversation, const char *id, const char *model, int64_t row);
+struct answer *answer_new(const char *conversation, const char *id, const char *model);
 
 void answer_hold(struct answer *answer);
 void answer_release(struct answer *answer); /* frees it with the last reference */
@@ -87,6 +88,9 @@ bool answer_attach(struct answer *answer, struct request *request, const struct 
 struct completion_sink answer_sink(struct answer *answer);
 
 /* Any thread: ends the answer with what came of it: the clients get the rest and their terminal event. Call once. */
-void answer_end(struct answer *answer, const char *status, const struct completion_result *result, const struct failure *failure);
+void answer_end(struct answer *answer, const struct ending *ending);
+
+/* Adds the headers that name an answer whose HTTP status is a failure: the question is stored, and this is where to try again. */
+void answer_name(const struct answer *answer, struct request *request);
 
 #endif

@@ -86,8 +86,7 @@ static void send_text(struct stream *stream, const char *text, size_t len, int64
     if (piece == NULL)
         piece = json_object_new_string("");
     const char *json = json_object_set_string_len(piece, text, (int)len) ? json_write(piece) : NULL;
-    if (json != NULL)
-        sse_data(stream->request, stream->prefix, json, stream->suffix);
+    sse_data(stream->request, stream->prefix, json, stream->suffix);
 }
 
 static void send_reasoning(struct stream *stream, const char *text, size_t len, int64_t pos)

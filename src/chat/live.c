@@ -13,12 +13,15 @@
 #include "../base/mem.h"
 #include "../base/settings.h"
 #include "../store/message.h"
+#include "ending.h"
 
-enum { KEEPER_MS = 200 };
+enum { KEEPER_MS = 200, RETRY_MS = 1000 };
 
-struct entry {
-    struct answer *answer;
-    struct entry *next;
+/* An answer whose end could not be stored yet. */
+struct unsaved {
+    struct answer *answer; /* a reference of ours */
+    struct ending ending;
+    struct unsaved *next;
 };
 
 static struct {
@@ -28,7 +31,9 @@ static struct {
     char process[ID_BYTES];
     int64_t places; /* taken */
     bool closed, ending;
-    struct entry *entries;
+    enum stop_why stop_all; /* STOP_NOT: not yet */
+    struct answer *answers; /* being made */
+    struct unsaved *unsaved;
 } live = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 const char *live_process(void)
@@ -53,36 +58,6 @@ void live_leave(void)
     pthread_mutex_unlock(&live.lock);
 }
 
-void live_add(struct answer *answer)
-{
-    struct entry *entry = mem_new(1, sizeof *entry);
-    if (entry == NULL) { /* it will run all the same, but cannot be stopped */
-        log_error("a running answer cannot be listed: out of memory");
-        return;
-    }
-    entry->answer = answer;
-    pthread_mutex_lock(&live.lock);
-    if (live.entries == NULL)
-        pthread_cond_broadcast(&live.changed); /* the keeper sleeps */
-    entry->next = live.entries;
-    live.entries = entry;
-    pthread_mutex_unlock(&live.lock);
-}
-
-void live_remove(struct answer *answer)
-{
-    pthread_mutex_lock(&live.lock);
-    struct entry **at = &live.entries, *found = NULL;
-    while (*at != NULL && (*at)->answer != answer)
-        at = &(*at)->next;
-    if (*at != NULL) {
-        found = *at;
-        *at = found->next;
-    }
-    pthread_mutex_unlock(&live.lock);
-    mem_free(found);
-}
-
 static void stop(struct answer *answer, enum stop_why why)
 {
     int not_yet = STOP_NOT;
@@ -90,13 +65,52 @@ static void stop(struct answer *answer, enum stop_why why)
     atomic_store(&answer->stop, true);
 }
 
+void live_add(struct answer *answer)
+{
+    pthread_mutex_lock(&live.lock);
+    if (live.answers == NULL)
+        pthread_cond_broadcast(&live.changed); /* the keeper sleeps */
+    answer->next_live = live.answers;
+    live.answers = answer;
+    if (live.stop_all != STOP_NOT)
+        stop(answer, live.stop_all);
+    pthread_mutex_unlock(&live.lock);
+}
+
+void live_remove(struct answer *answer)
+{
+    pthread_mutex_lock(&live.lock);
+    struct answer **at = &live.answers;
+    while (*at != answer)
+        at = &(*at)->next_live;
+    *at = answer->next_live;
+    pthread_mutex_unlock(&live.lock);
+}
+
+void live_keep(struct answer *answer, const struct ending *ending)
+{
+    struct unsaved *unsaved = mem_new(1, sizeof *unsaved);
+    if (unsaved == NULL) {
+        log_error("the answer %s is lost: neither database nor memory take it", answer->id);
+        return;
+    }
+    answer_hold(answer);
+    unsaved->answer = answer;
+    unsaved->ending = *ending;
+    pthread_mutex_lock(&live.lock);
+    unsaved->next = live.unsaved;
+    live.unsaved = unsaved;
+    pthread_cond_broadcast(&live.changed);
+    pthread_mutex_unlock(&live.lock);
+}
+
 int live_stop_conversation(const char *conversation_id, enum stop_why why)
 {
     int count = 0;
     pthread_mutex_lock(&live.lock);
-    for (struct entry *entry = live.entries; entry != NULL; entry = entry->next)
-        if (strcmp(entry->answer->conversation, conversation_id) == 0) {
-            stop(entry->answer, why);
+    for (struct answer *answer = live.answers; answer != NULL; answer = answer->next_live)
+        if (strcmp(answer->conversation, conversation_id) == 0) {
+            stop(answer, why);
             count++;
         }
     pthread_mutex_unlock(&live.lock);
@@ -106,8 +120,9 @@ int live_stop_conversation(const char *conversation_id, enum stop_why why)
 void live_stop_all(enum stop_why why)
 {
     pthread_mutex_lock(&live.lock);
-    for (struct entry *entry = live.entries; entry != NULL; entry = entry->next)
-        stop(entry->answer, why);
+    live.stop_all = why;
+    for (struct answer *answer = live.answers; answer != NULL; answer = answer->next_live)
+        stop(answer, why);
     pthread_mutex_unlock(&live.lock);
 }
 
@@ -138,25 +153,73 @@ bool live_wait(int64_t ms)
 
 /* --- the keeper --------------------------------------------------------------------------------------------------- */
 
-static void stop_row(void *arg, int64_t row)
+static void stop_one(void *arg, const char *id)
 {
     (void)arg;
     pthread_mutex_lock(&live.lock);
-    for (struct entry *entry = live.entries; entry != NULL; entry = entry->next)
-        if (entry->answer->row == row)
-            stop(entry->answer, STOP_BY_USER);
+    for (struct answer *answer = live.answers; answer != NULL; answer = answer->next_live)
+        if (strcmp(answer->id, id) == 0)
+            stop(answer, STOP_BY_USER);
     pthread_mutex_unlock(&live.lock);
+}
+
+/* Tries to store what could not be stored. */
+static void store_unsaved(void)
+{
+    pthread_mutex_lock(&live.lock);
+    struct unsaved *list = live.unsaved, *left = NULL;
+    live.unsaved = NULL;
+    pthread_mutex_unlock(&live.lock);
+    while (list != NULL) {
+        struct unsaved *unsaved = list;
+        struct failure failure; /* the store has logged it */
+        list = unsaved->next;
+        if (ending_store(unsaved->answer, &unsaved->ending, &failure) == OUTCOME_OK) {
+            log_info("the end of answer %s is stored now", unsaved->answer->id);
+            answer_release(unsaved->answer);
+            mem_free(unsaved);
+        } else {
+            unsaved->next = left;
+            left = unsaved;
+        }
+    }
+    pthread_mutex_lock(&live.lock);
+    while (left != NULL) {
+        struct unsaved *next = left->next;
+        left->next = live.unsaved;
+        live.unsaved = left;
+        left = next;
+    }
+    pthread_mutex_unlock(&live.lock);
+}
+
+/* Writes the heartbeat of the answers that this process makes or still has to store. */
+static void write_heartbeat(void)
+{
+    size_t count = 0, room = (size_t)settings.max_streams + LIMIT_SPARE_THREADS;
+    char (*ids)[ID_BYTES] = mem_new(room, sizeof *ids);
+    if (ids == NULL)
+        return; /* the next round tries again, and several may be missed */
+    pthread_mutex_lock(&live.lock);
+    for (const struct answer *answer = live.answers; answer != NULL && count < room; answer = answer->next_live)
+        memcpy(ids[count++], answer->id, ID_BYTES);
+    for (const struct unsaved *unsaved = live.unsaved; unsaved != NULL && count < room; unsaved = unsaved->next)
+        memcpy(ids[count++], unsaved->answer->id, ID_BYTES);
+    pthread_mutex_unlock(&live.lock);
+    struct failure failure; /* the store has logged it */
+    (void)message_heartbeat((const char (*)[ID_BYTES])ids, count, &failure);
+    mem_free(ids);
 }
 
 static void *keep(void *unused)
 {
     (void)unused;
-    int64_t heartbeat_ms = 0, round_ms = 0;
+    int64_t heartbeat_ms = 0, round_ms = 0, retry_ms = 0;
     pthread_mutex_lock(&live.lock);
     while (!live.ending) {
-        if (live.entries == NULL) {
+        if (live.answers == NULL && live.unsaved == NULL) {
             pthread_cond_wait(&live.changed, &live.lock);
-            heartbeat_ms = round_ms = clock_mono_ms();
+            heartbeat_ms = round_ms = retry_ms = clock_mono_ms();
             continue;
         }
         int64_t left_ms = round_ms + KEEPER_MS - clock_mono_ms();
@@ -167,14 +230,19 @@ static void *keep(void *unused)
         round_ms = clock_mono_ms();
         pthread_mutex_unlock(&live.lock);
         struct failure failure; /* the store has logged it; the next round tries again */
-        (void)message_stops(live.process, stop_row, NULL, &failure);
+        (void)message_stops(live.process, stop_one, NULL, &failure);
         if (clock_mono_ms() - heartbeat_ms >= MESSAGE_HEARTBEAT_MS) {
-            (void)message_heartbeat(live.process, &failure);
+            write_heartbeat();
             heartbeat_ms = clock_mono_ms();
+        }
+        if (clock_mono_ms() - retry_ms >= RETRY_MS) {
+            store_unsaved();
+            retry_ms = clock_mono_ms();
         }
         pthread_mutex_lock(&live.lock);
     }
     pthread_mutex_unlock(&live.lock);
+    store_unsaved();
     return NULL;
 }
 

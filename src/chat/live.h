@@ -17,7 +17,7 @@ enum stop_why { STOP_NOT, STOP_BY_USER, STOP_DELETED, STOP_SHUTDOWN };
 /* Starts the keeper thread. False after a log line. */
 bool live_start(void);
 
-/* Ends it; no answer may be live. */
+/* Ends it, after a last try to store what could not be stored; no answer may be live. */
 void live_stop(void);
 
 /* The id of this process, as answers in the database carry it. */
@@ -27,9 +27,12 @@ const char *live_process(void);
 bool live_enter(void);
 void live_leave(void);
 
-/* Lists and unlists an answer while it is being made. */
+/* Lists and unlists an answer while it is being made. One that comes after live_stop_all() is stopped at once. */
 void live_add(struct answer *answer);
 void live_remove(struct answer *answer);
+
+/* Takes over an answer whose end could not be stored: the keeper tries again until it is. */
+void live_keep(struct answer *answer, const struct ending *ending);
 
 /* Stops this process's answers of a conversation. How many there were. */
 int live_stop_conversation(const char *conversation_id, enum stop_why why);
@@ -40,7 +43,7 @@ void live_close(void);
 /* Waits until no answer is live, at most `ms`. Whether that was reached. */
 bool live_wait(int64_t ms);
 
-/* Stops all answers. */
+/* Stops all answers, those that are about to be listed too. */
 void live_stop_all(enum stop_why why);
 
 #endif

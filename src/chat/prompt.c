@@ -61,17 +61,19 @@ static void take_row(void *arg, const struct message *row)
     reading->failed = content == NULL;
 }
 
-enum outcome prompt_read(struct prompt *prompt, int64_t user, int64_t question_row, struct failure *failure)
+enum outcome prompt_read(struct prompt *prompt, int64_t user, const char *question, struct failure *failure)
 {
     struct reading reading = {.prompt = prompt, .room = (size_t)settings.history_messages};
     *prompt = (struct prompt){.messages = mem_new(reading.room, sizeof *prompt->messages)};
     if (prompt->messages == NULL)
         return fail_no_memory(failure);
-    enum outcome outcome = message_history(user, question_row, (int)reading.room, take_row, &reading, failure);
+    enum outcome outcome = message_history(user, question, (int)reading.room, take_row, &reading, failure);
     if (outcome != OUTCOME_OK)
         return outcome;
     if (reading.failed)
         return fail_no_memory(failure);
+    if (prompt->count == 0)
+        return fail(failure, OUTCOME_NOT_FOUND, "The conversation was deleted.");
     for (size_t i = 0; i < prompt->count / 2; i++) { /* oldest first */
         struct completion_message other = prompt->messages[i];
         prompt->messages[i] = prompt->messages[prompt->count - 1 - i];

@@ -13,9 +13,10 @@ struct prompt {
     size_t count;
 };
 
-/* Reads the last HISTORY_MESSAGES messages that lead to the question at `question_row`, it included. Answers without text are left out, and neighbours of one role
-   become one message, because some providers insist that roles alternate. Released by prompt_free(), also after a failure. */
-enum outcome prompt_read(struct prompt *prompt, int64_t user, int64_t question_row, struct failure *failure);
+/* Reads the last HISTORY_MESSAGES messages that lead to the question with the id `question`, it included. Answers without text are left out, and neighbours of one role
+   become one message, because some providers insist that roles alternate. OUTCOME_NOT_FOUND when the question was deleted meanwhile. Released by prompt_free(),
+   also after a failure. */
+enum outcome prompt_read(struct prompt *prompt, int64_t user, const char *question, struct failure *failure);
 
 void prompt_free(struct prompt *prompt);
 

@@ -3,12 +3,11 @@
  */
 #include "turn.h"
 
-#include <string.h>
-
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/settings.h"
 #include "../store/message.h"
+#include "ending.h"
 #include "live.h"
 #include "prompt.h"
 #include "title.h"
@@ -16,12 +15,11 @@
 enum { OVERLOADED_RETRY_S = 5 };
 
 /* Asks the model and waits for the end. */
-static enum outcome ask(const struct turn *turn, struct answer *answer, int64_t question_row, struct completion_result *result,
-                        struct failure *failure)
+static enum outcome ask(const struct turn *turn, struct answer *answer, const char *question, struct completion_result *result, struct failure *failure)
 {
     *result = (struct completion_result){.usage = usage_none()};
     struct prompt prompt;
-    enum outcome outcome = prompt_read(&prompt, turn->user, question_row, failure);
+    enum outcome outcome = prompt_read(&prompt, turn->user, question, failure);
     if (outcome == OUTCOME_OK) {
         struct completion_request request = {
             .model = turn->model,
@@ -47,7 +45,7 @@ static const char *name_ending(enum outcome outcome, const struct answer *answer
         return "done";
     case OUTCOME_STOPPED:
         if (atomic_load(&answer->stop_why) == STOP_SHUTDOWN) {
-            (void)fail(failure, OUTCOME_INTERRUPTED, "The server was stopped while this answer was being written.");
+            (void)fail(failure, answer->run_count > 0 ? OUTCOME_INTERRUPTED : OUTCOME_OVERLOADED, "The server was stopped while this answer was being written.");
             return "interrupted";
         }
         failure->outcome = OUTCOME_OK;
@@ -59,34 +57,64 @@ static const char *name_ending(enum outcome outcome, const struct answer *answer
     }
 }
 
-/* Stores the end. The answer exists nowhere else, so a database that is busy or full is given some time. */
-static enum outcome store_end(const struct answer *answer, const char *status, const struct completion_result *result,
-                              const struct failure *ending, struct failure *failure)
+/* Stores the end. A database that is busy or full is given some time; after that the keeper goes on trying, because the answer exists nowhere else, and
+   the client is told. */
+static void store_end(struct answer *answer, struct ending *ending)
 {
     enum { TRIES = 5, PAUSE_MS = 500 };
-    struct message_end end = {
-        .row = answer->row,
-        .process = live_process(),
-        .status = status,
-        .content = answer->text.data,
-        .content_len = answer->text.len,
-        .reasoning = answer->reasoning.len > 0 ? answer->reasoning.data : NULL,
-        .reasoning_len = answer->reasoning.len,
-        .model = result->model[0] != '\0' ? result->model : answer->asked_model,
-        .finish_reason = result->finish_reason[0] != '\0' ? result->finish_reason : NULL,
-        .usage = result->usage,
-        .error_code = ending->outcome != OUTCOME_OK ? outcome_code(ending->outcome) : NULL,
-        .error_message = ending->outcome != OUTCOME_OK ? ending->message : NULL,
-    };
-    enum outcome outcome = OUTCOME_OK;
+    struct failure trouble;
     for (int i = 0; i < TRIES; i++) {
-        outcome = message_end_turn(&end, failure);
-        if (outcome == OUTCOME_OK || outcome == OUTCOME_NOT_FOUND)
-            return OUTCOME_OK; /* not found: deleted meanwhile, there is nothing to keep */
+        if (ending_store(answer, ending, &trouble) == OUTCOME_OK)
+            return;
         clock_sleep_ms(PAUSE_MS);
     }
-    log_error("the end of answer %s could not be stored: %s", answer->id, failure->message);
-    return outcome;
+    log_error("the end of answer %s cannot be stored yet: %s", answer->id, trouble.message);
+    live_keep(answer, ending);
+    ending->failure = trouble;
+    ending->status = "error";
+}
+
+/* Without memory for an answer, all that can be done is to store that it failed. */
+static enum outcome refuse_answer(const struct message_begin *begin, struct failure *failure)
+{
+    struct failure trouble;
+    (void)fail_no_memory(failure);
+    struct message_end end = {.id = begin->answer, .process = live_process(), .status = "error", .content = "", .usage = usage_none(),
+                              .error_code = outcome_code(failure->outcome), .error_message = failure->message};
+    if (message_end_turn(&end, &trouble) != OUTCOME_OK)
+        log_error("the end of answer %s could not be stored: %s", begin->answer, trouble.message);
+    return failure->outcome;
+}
+
+/* Makes the answer that a turn has begun with. The turn's place is taken. */
+static enum outcome make_answer(const struct turn *turn, const struct message_begin *begin, struct request *request, const struct dialect *dialect,
+                                struct answer **finished, struct failure *failure)
+{
+    struct answer *answer = answer_new(begin->conversation, begin->answer, completion_model_name(turn->model));
+    bool attached = answer != NULL && dialect != NULL && answer_attach(answer, request, dialect);
+    if (answer == NULL || (dialect != NULL && !attached)) {
+        if (answer != NULL)
+            answer_release(answer);
+        return refuse_answer(begin, failure);
+    }
+    live_add(answer);
+    struct ending ending = {0};
+    enum outcome outcome = ask(turn, answer, begin->question, &ending.result, &ending.failure);
+    ending.status = name_ending(outcome, answer, &ending.failure);
+    store_end(answer, &ending);
+    live_remove(answer);
+    answer_end(answer, &ending);
+
+    if (!attached && ending.failure.outcome == OUTCOME_OK) {
+        *finished = answer;
+        return OUTCOME_OK;
+    }
+    if (!attached) {
+        *failure = ending.failure;
+        answer_name(answer, request);
+    }
+    answer_release(answer);
+    return attached ? OUTCOME_DETACHED : failure->outcome;
 }
 
 enum outcome turn_run(const struct turn *turn, struct request *request, const struct dialect *dialect, struct answer **finished,
@@ -97,7 +125,6 @@ enum outcome turn_run(const struct turn *turn, struct request *request, const st
         failure->retry_after_s = OVERLOADED_RETRY_S;
         return OUTCOME_OVERLOADED;
     }
-
     char title[TITLE_BYTES];
     title_make(turn->message, turn->message_len, title);
     struct message_begin begin = {
@@ -112,48 +139,8 @@ enum outcome turn_run(const struct turn *turn, struct request *request, const st
         .process = live_process(),
     };
     enum outcome outcome = message_begin_turn(&begin, failure);
-    if (outcome != OUTCOME_OK) {
-        live_leave();
-        return outcome;
-    }
-
-    /* From here on the answer is in the database, and every way out stores its end. */
-    struct answer nothing = {.row = begin.answer_row}; /* stands in when there is no memory for an answer */
-    struct answer *answer = answer_new(begin.conversation, begin.answer, completion_model_name(turn->model), begin.answer_row);
-    bool attached = answer != NULL && dialect != NULL && answer_attach(answer, request, dialect);
-    struct completion_result result = {.usage = usage_none()};
-    if (answer == NULL || (dialect != NULL && !attached)) {
-        outcome = fail_no_memory(failure);
-        buf_init(&nothing.text, 1);
-        buf_init(&nothing.reasoning, 1);
-        (void)store_end(answer != NULL ? answer : &nothing, "error", &result, failure, &(struct failure){0});
-        if (answer != NULL)
-            answer_release(answer);
-        live_leave();
-        return outcome;
-    }
-    live_add(answer);
-    struct failure ending = {0};
-    outcome = ask(turn, answer, begin.question_row, &result, &ending);
-    const char *status = name_ending(outcome, answer, &ending);
-    struct failure trouble;
-    if (store_end(answer, status, &result, &ending, &trouble) != OUTCOME_OK) {
-        ending = trouble;
-        status = "error";
-    }
-    live_remove(answer);
-    answer_end(answer, status, &result, &ending);
+    if (outcome == OUTCOME_OK) /* from here on the answer is in the database, and every way out stores its end */
+        outcome = make_answer(turn, &begin, request, dialect, finished, failure);
     live_leave();
-
-    if (attached) {
-        answer_release(answer);
-        return OUTCOME_DETACHED;
-    }
-    if (ending.outcome != OUTCOME_OK) {
-        *failure = ending;
-        answer_release(answer);
-        return ending.outcome;
-    }
-    *finished = answer;
-    return OUTCOME_OK;
+    return outcome;
 }

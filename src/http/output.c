@@ -100,20 +100,22 @@ void output_open(struct request *request)
 
 bool output_send_waiting(struct output *output)
 {
-    size_t sent = 0;
-    while (sent < output->waiting.len && !output->broken) {
-        ssize_t n = send_some(output, output->waiting.data + sent, output->waiting.len - sent);
+    size_t before = output->sent;
+    while (output->sent < output->waiting.len && !output->broken) {
+        ssize_t n = send_some(output, output->waiting.data + output->sent, output->waiting.len - output->sent);
         if (n <= 0)
             break;
-        sent += (size_t)n;
+        output->sent += (size_t)n;
     }
-    if (sent > 0) {
-        buf_drop(&output->waiting, sent);
+    if (output->sent > before)
         output->stalled_since_ms = clock_mono_ms();
-    }
-    if (output->waiting.len == 0) {
+    if (output->sent == output->waiting.len) {
         buf_free(&output->waiting);
+        output->sent = 0;
         output->stalled_since_ms = 0;
+    } else if (output->sent > output->waiting.len / 2) { /* now and then, so that each byte is moved once */
+        buf_drop(&output->waiting, output->sent);
+        output->sent = 0;
     }
     return !output->broken;
 }
@@ -121,18 +123,12 @@ bool output_send_waiting(struct output *output)
 /* What the loop must be told about: EPOLLOUT only while something waits, because a Unix socket reports it after each read of the peer. */
 static uint32_t wanted_events(const struct output *output)
 {
-    uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLET;
+    uint32_t events = EPOLLET; /* EPOLLHUP and EPOLLERR are always told */
     return output->waiting.len > 0 ? events | EPOLLOUT : events;
 }
 
-static bool peer_is_gone(int fd)
-{
-    char byte;
-    ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
-}
-
-/* Readable means: the host server closed (or has more to say, which nobody reads). */
+/* EPOLLHUP and EPOLLERR: the host server has closed. EPOLLRDHUP alone is no leaving: lighttpd passes on a client's FIN, and a client may close its side once its
+   question is sent and go on reading. One that has really left makes the next writes fail, the heartbeat's at the latest. */
 static void socket_ready(struct watch *watch, uint32_t events)
 {
     struct request *request = watch->arg;
@@ -140,11 +136,9 @@ static void socket_ready(struct watch *watch, uint32_t events)
     bool had_waiting = output->waiting.len > 0;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0)
         output->broken = true;
-    if ((events & EPOLLRDHUP) != 0 || ((events & EPOLLIN) != 0 && peer_is_gone(output->fd)))
-        output->left = true; /* the end of the request is still written: else the host server takes us for crashed */
     if (!output->broken && (events & EPOLLOUT) != 0)
         (void)output_send_waiting(output);
-    if (output->broken || output->left) {
+    if (output->broken) {
         output->owner.gone(output->owner.arg);
     } else if (had_waiting && output->waiting.len == 0) {
         (void)output_watch(request);
@@ -230,7 +224,7 @@ static void begin_lingering(struct task *task)
     struct request *request = task->arg;
     struct output *output = &request->output;
     output->owner = (struct request_owner){.drained = end_lingering, .gone = end_lingering, .arg = request};
-    if (output->left || !output_send_waiting(output) || output->waiting.len == 0 || !output_watch(request)) {
+    if (!output_send_waiting(output) || output->waiting.len == 0 || !output_watch(request)) {
         request_free(request);
         return;
     }

@@ -40,6 +40,15 @@ static void find_path(struct request *request)
         request->path[0] = '\0';
 }
 
+bool request_use_path_info(struct request *request)
+{
+    const char *info = request_variable(request, "PATH_INFO");
+    if (info[0] != '/' || strcmp(info, request->path) == 0 || strlen(info) > LIMIT_PATH_BYTES || !utf8_valid(info, strlen(info)))
+        return false;
+    (void)snprintf(request->path, sizeof request->path, "%s", info);
+    return true;
+}
+
 struct request *request_open(int fd)
 {
     struct request *request = mem_new(1, sizeof *request);
@@ -105,8 +114,8 @@ static bool decode(const char *text, size_t len, struct buf *out)
         if (c == '+') {
             c = ' ';
         } else if (c == '%') {
-            int high = i + 2 < len + 0 ? hex_value(text[i + 1]) : -1;
-            int low = i + 2 < len + 0 ? hex_value(text[i + 2]) : -1;
+            int high = i + 2 < len ? hex_value(text[i + 1]) : -1;
+            int low = i + 2 < len ? hex_value(text[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return false;
             c = (char)(high << 4 | low);
@@ -166,8 +175,11 @@ static enum outcome read_body(struct request *request, size_t max, struct buf *b
     while ((announced < 0 || announced <= (long long)max) && body->len <= max && !buf_failed(body) &&
            (n = FCGX_GetStr(part, sizeof part, request->fcgi.in)) > 0)
         buf_add(body, part, (size_t)n);
-    if (announced > (long long)max || body->len > max || buf_failed(body)) {
+    bool too_large = announced > (long long)max || body->len > max;
+    if (too_large || buf_failed(body)) {
         drain_body(request);
+        if (!too_large)
+            return fail_no_memory(failure);
         return fail(failure, OUTCOME_TOO_LARGE, "The request body is larger than %zu bytes.", max);
     }
     if (announced >= 0 && body->len != (size_t)announced)
@@ -202,7 +214,7 @@ const char *request_user_name(const struct request *request)
 
 bool request_is_gone(const struct request *request)
 {
-    return request->output.broken || request->output.left;
+    return request->output.broken;
 }
 
 size_t request_waiting(const struct request *request)

@@ -21,6 +21,7 @@ struct request;
 /* What the client asked for. The texts belong to the request. */
 const char *request_method(const struct request *request);
 const char *request_path(const struct request *request); /* decoded, starts with a slash; "" when it cannot be used */
+bool request_use_path_info(struct request *request);       /* takes PATH_INFO alone for the path; false: it was that already, or there is none */
 const char *request_id(const struct request *request);   /* for the log */
 
 /* A CGI/1.1 variable (RFC 3875 section 4.1), such as "REMOTE_USER". "" when the server did not set it. */

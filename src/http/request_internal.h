@@ -17,9 +17,9 @@ struct output {
     int request_id;          /* of the FastCGI connection */
     unsigned char *start;    /* where content begins in libfcgi's buffer; the 8 bytes before it hold the record's header */
     void *stream_data;       /* libfcgi's own, given back before it frees the stream */
-    struct buf waiting;      /* framed bytes that the socket did not take yet */
+    struct buf waiting;      /* framed bytes that the socket did not take yet, … */
+    size_t sent;             /* … of which so many have left */
     int64_t stalled_since_ms;
-    bool left;               /* the client has left, says the host server, which itself still listens */
     bool broken;             /* a write failed: the connection to the host server is of no use any more */
     bool watched;            /* the loop knows the socket */
     struct watch watch;

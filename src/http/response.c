@@ -55,11 +55,6 @@ static void put_bytes(struct request *request, const char *bytes, size_t len)
     }
 }
 
-bool response_begun(const struct request *request)
-{
-    return request->headers_sent;
-}
-
 void response_json(struct request *request, int status, json_object *body)
 {
     if (request->headers_sent)

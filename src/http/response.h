@@ -17,7 +17,4 @@ void response_json(struct request *request, int status, json_object *body);
 /* Answers a failure: its status, Retry-After where it has one, and {"error":{"code","message"}}. */
 void response_failure(struct request *request, const struct failure *failure);
 
-/* Whether a head was sent already. */
-bool response_begun(const struct request *request);
-
 #endif

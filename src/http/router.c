@@ -49,8 +49,7 @@ static enum outcome keep_segments(struct request *request, const struct span ope
     return OUTCOME_OK;
 }
 
-enum outcome router_find(const struct route *routes, size_t count, struct request *request, const struct route **found,
-                         struct failure *failure)
+static enum outcome find(const struct route *routes, size_t count, struct request *request, const struct route **found, struct failure *failure)
 {
     const char *method = request_method(request);
     if (strcmp(method, "HEAD") == 0)
@@ -74,5 +73,14 @@ enum outcome router_find(const struct route *routes, size_t count, struct reques
     response_header(request, "Allow", allow.data);
     enum outcome outcome = fail(failure, OUTCOME_BAD_METHOD, "This address takes %s only.", allow.data);
     buf_free(&allow);
+    return outcome;
+}
+
+enum outcome router_find(const struct route *routes, size_t count, struct request *request, const struct route **found,
+                         struct failure *failure)
+{
+    enum outcome outcome = find(routes, count, request, found, failure);
+    if (outcome == OUTCOME_NOT_FOUND && request_use_path_info(request)) /* the program may be mounted below a prefix */
+        outcome = find(routes, count, request, found, failure);
     return outcome;
 }

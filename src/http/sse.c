@@ -25,8 +25,18 @@ void sse_begin(struct request *request)
                        request->headers.data);
 }
 
+/* json-c gives NULL when memory runs out: better a stream that visibly breaks than one with a piece missing. */
+static bool is_whole(struct request *request, const char *text)
+{
+    if (text == NULL)
+        request->output.broken = true;
+    return text != NULL;
+}
+
 void sse_data(struct request *request, const char *first, const char *second, const char *third)
 {
+    if (!is_whole(request, first) || !is_whole(request, second) || !is_whole(request, third))
+        return;
     (void)FCGX_FPrintF(request->fcgi.out, "data: %s%s%s\n\n", first, second, third);
 }
 
@@ -40,6 +50,8 @@ static void begin_event(struct request *request, const char *name, const char *i
 
 void sse_event(struct request *request, const char *name, const char *id, int64_t pos, const char *data)
 {
+    if (!is_whole(request, data))
+        return;
     begin_event(request, name, id, pos);
     (void)FCGX_FPrintF(request->fcgi.out, "data: %s\n\n", data);
 }

@@ -12,7 +12,8 @@
 /* Sends the head of a stream: status 200, text/event-stream, and what keeps proxies from buffering it. Once. */
 void sse_begin(struct request *request);
 
-/* `data: ` + three texts in a row + an empty line. None may hold a line break; "" for none. */
+/* `data: ` + three texts in a row + an empty line. None may hold a line break; "" for none. With a NULL (no memory for it)
+   the stream is broken off, here and in sse_event(). */
 void sse_data(struct request *request, const char *first, const char *second, const char *third);
 
 /* An event with a name and the id "<id>:<pos>" (id NULL: without). `data` is one line without a line break. */

@@ -14,6 +14,7 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/loop.h"
+#include "../base/secrets.h"
 #include "../base/settings.h"
 #include "demo.h"
 #include "provider.h"
@@ -85,6 +86,18 @@ static enum outcome judge_reply(struct attempt *attempt, struct provider_error *
     return fail(failure, OUTCOME_PROVIDER_ERROR, "The model's provider sent nothing that could be read as an answer.");
 }
 
+/* The facts of a failed attempt. The body of an error may repeat the prompt, so it is only for who asked for details, or where it is about the key. */
+static void log_failure(const struct provider *provider, const struct attempt *attempt, enum outcome outcome)
+{
+    char excerpt[EXCERPT_BYTES];
+    const char *why = attempt->exchange.error;
+    log_warning("provider %s, model %s: %s (status %ld%s%s)", provider->id, provider->model, outcome_code(outcome), attempt->exchange.status,
+                why[0] != '\0' ? ", " : "", why);
+    if (attempt->error_body.len > 0)
+        log_line(outcome == OUTCOME_PROVIDER_AUTH || outcome == OUTCOME_PROVIDER_QUOTA ? LOG_WARNING : LOG_DEBUG, "its answer begins: %s",
+                 secrets_excerpt(attempt->error_body.data, excerpt));
+}
+
 /* Makes one attempt. *error tells whether another may help. */
 static enum outcome run_attempt(const struct provider *provider, const struct buf *body, const struct completion_sink *sink, const atomic_bool *cancel,
                                 int64_t total_ms, struct completion_result *result, struct provider_error *error, struct failure *failure)
@@ -109,9 +122,7 @@ static enum outcome run_attempt(const struct provider *provider, const struct bu
         outcome = judge_reply(&attempt, error, failure);
     }
     if (outcome != OUTCOME_OK && outcome != OUTCOME_STOPPED)
-        log_warning("provider %s, model %s: %s (status %ld%s%s%s%.200s)", provider->id, provider->model, outcome_code(outcome), attempt.exchange.status,
-                    attempt.exchange.error[0] != '\0' ? ", " : "", attempt.exchange.error, attempt.error_body.len > 0 ? ", " : "",
-                    attempt.error_body.data);
+        log_failure(provider, &attempt, outcome);
     openai_reply_free(&attempt.reply);
     buf_free(&attempt.error_body);
     return outcome;

@@ -19,28 +19,42 @@ static const struct {
     {"llamacpp", "http://127.0.0.1:8080/v1"},
 };
 
-struct provider provider_find(const char *model)
+/* The provider whose id stands before the slash of `model`, or -1. */
+static int find_known(const char *model)
 {
-    if (model == NULL || *model == '\0')
-        model = settings.llm_model;
-    struct provider provider = {.id = known[0].id, .base_url = known[0].base_url, .key = settings.openai_api_key, .model = model};
-    bool is_set_up = settings.llm_base_url[0] != '\0' || settings.openai_api_key[0] != '\0';
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         size_t len = strlen(known[i].id);
-        if (strncmp(model, known[i].id, len) == 0 && model[len] == '/' && model[len + 1] != '\0') {
-            provider.id = known[i].id;
-            provider.base_url = known[i].base_url;
-            provider.model = model + len + 1;
-            is_set_up = is_set_up || i > 0; /* the others need no key */
-            break;
-        }
+        if (strncmp(model, known[i].id, len) == 0 && model[len] == '/' && model[len + 1] != '\0')
+            return (int)i;
     }
+    return -1;
+}
+
+/* The one that the settings name. */
+static struct provider find_configured(void)
+{
+    int index = find_known(settings.llm_model);
+    bool is_set_up = settings.llm_base_url[0] != '\0' || settings.openai_api_key[0] != '\0' || index > 0; /* the others need no key */
+    if (!is_set_up || strcmp(settings.llm_model, "demo") == 0)
+        return (struct provider){.id = "demo", .base_url = "", .key = "", .model = "demo", .is_demo = true};
+    struct provider provider = {.id = known[index < 0 ? 0 : index].id, .base_url = known[index < 0 ? 0 : index].base_url,
+                                .key = settings.openai_api_key, .model = settings.llm_model};
+    if (index >= 0)
+        provider.model += strlen(provider.id) + 1;
     if (settings.llm_base_url[0] != '\0')
         provider.base_url = settings.llm_base_url;
-    else if (strcmp(provider.id, "openai") != 0)
+    else if (index > 0)
         provider.key = ""; /* OpenAI's key is nobody else's business */
-    if (!is_set_up || strcmp(model, "demo") == 0)
-        provider = (struct provider){.id = "demo", .base_url = "", .key = "", .model = "demo", .is_demo = true};
+    return provider;
+}
+
+struct provider provider_find(const char *model)
+{
+    struct provider provider = find_configured();
+    if (model == NULL || *model == '\0' || provider.is_demo)
+        return provider;
+    int index = find_known(model); /* another provider's id is part of the name: an address is not for a request to choose */
+    provider.model = index >= 0 && strcmp(known[index].id, provider.id) == 0 ? model + strlen(provider.id) + 1 : model;
     return provider;
 }
 

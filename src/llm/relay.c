@@ -33,6 +33,7 @@ struct run {
     pthread_mutex_t lock;
     pthread_cond_t ended;
     bool has_ended; /* under lock */
+    bool unwatched; /* a socket of it could not be watched */
     bool fed;       /* `bytes` was called since the last `batch`: it is in the list relay.fed */
     struct run *next_fed;
 };
@@ -173,10 +174,20 @@ static void socket_ready(struct watch *watch, uint32_t events)
     collect_ended();
 }
 
+/* A socket that cannot be watched would be waited for in vain. -1 from the callback is no way out: it makes the multi handle refuse everything from then on
+   (lib/multi.c of curl 7.88, multi->dead). So the run is noted, and ended by its next tick. */
+static int give_up_socket(CURL *easy)
+{
+    struct run *run = NULL;
+    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&run) == CURLE_OK && run != NULL)
+        run->unwatched = true;
+    log_error("a provider's socket cannot be watched");
+    return 0;
+}
+
 /* CURLMOPT_SOCKETFUNCTION: curl wants `what` of a socket; the watch made for it is `socket_arg`. */
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socket_arg)
 {
-    (void)easy;
     (void)arg;
     struct watch *watch = socket_arg;
     if (what == CURL_POLL_REMOVE) {
@@ -187,14 +198,14 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
     }
     bool is_new = watch == NULL;
     if (is_new && (watch = mem_new(1, sizeof *watch)) == NULL)
-        return -1;
+        return give_up_socket(easy);
     watch->fd = fd;
     watch->ready = socket_ready;
     watch->events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
     if (!(is_new ? loop_watch(watch) : loop_rewatch(watch))) {
         if (is_new)
             mem_free(watch);
-        return -1;
+        return give_up_socket(easy);
     }
     if (is_new)
         (void)curl_multi_assign(relay.multi, fd, watch); /* the socket is curl's: cannot fail */
@@ -227,6 +238,8 @@ static void look_after(struct tick *tick, int64_t now_ms)
     struct exchange *exchange = run->exchange;
     if (exchange->cancel != NULL && atomic_load(exchange->cancel))
         finish(run, EXCHANGE_CANCELLED);
+    else if (run->unwatched)
+        finish(run, EXCHANGE_NO_MEMORY);
     else if (exchange->linger_ms > 0 && now_ms - run->last_byte_ms >= exchange->linger_ms)
         finish(run, EXCHANGE_DONE);
     else if (now_ms - run->started_ms >= exchange->total_ms)
@@ -276,6 +289,7 @@ static bool set_options(struct run *run)
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BYTES);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BYTES);
     SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* else ending an exchange waits for its name lookup, and everything else with it */
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_PROXY, settings.llm_proxy); /* "": none, whatever the environment says */

@@ -64,11 +64,16 @@ static enum sse_result take_line(struct sse_parser *parser, const char *line, si
     return buf_failed(&parser->data) ? SSE_TOO_BIG : SSE_MORE;
 }
 
-/* The length of the line that begins at `bytes`: up to CR or LF, or all. */
-static size_t line_length(const char *bytes, size_t len)
+/* The length of the line that begins at `bytes`: up to CR or LF, or all. *lf is where the next LF is known to be (NULL: not searched for yet), so that many lines
+   that end in CR are not searched for it again and again. */
+static size_t line_length(const char *bytes, size_t len, const char **lf)
 {
-    const char *lf = memchr(bytes, '\n', len);
-    size_t n = lf != NULL ? (size_t)(lf - bytes) : len;
+    if (*lf == NULL || *lf < bytes) {
+        *lf = memchr(bytes, '\n', len);
+        if (*lf == NULL)
+            *lf = bytes + len;
+    }
+    size_t n = (size_t)(*lf - bytes);
     const char *cr = memchr(bytes, '\r', n);
     return cr != NULL ? (size_t)(cr - bytes) : n;
 }
@@ -76,6 +81,7 @@ static size_t line_length(const char *bytes, size_t len)
 enum sse_result sse_parser_feed(struct sse_parser *parser, const char *bytes, size_t len, sse_on_event *on_event, void *arg)
 {
     size_t i = 0;
+    const char *lf = NULL;
     while (i < len) {
         if (parser->after_cr) { /* the LF of a CRLF belongs to the line that its CR ended */
             parser->after_cr = false;
@@ -84,7 +90,7 @@ enum sse_result sse_parser_feed(struct sse_parser *parser, const char *bytes, si
                 continue;
             }
         }
-        size_t n = line_length(bytes + i, len - i);
+        size_t n = line_length(bytes + i, len - i, &lf);
         if (n > parser->line.max)
             return SSE_TOO_BIG;
         if (i + n == len) {

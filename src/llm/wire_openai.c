@@ -9,6 +9,7 @@
 
 #include "../base/json.h"
 #include "../base/log.h"
+#include "../base/secrets.h"
 #include "../base/utf8.h"
 #include "chunk_scanner.h"
 
@@ -183,6 +184,13 @@ static void read_object(struct openai_reply *reply, json_object *object)
     }
 }
 
+/* What a provider sends may repeat a prompt: it is only for who asked for details. */
+static void log_excerpt(const char *text)
+{
+    char excerpt[EXCERPT_BYTES];
+    log_debug("it begins: %s", secrets_excerpt(text, excerpt));
+}
+
 /* --- a stream ----------------------------------------------------------------------------------------------------- */
 
 static bool take_event(void *arg, const char *name, const char *data, size_t len)
@@ -214,7 +222,8 @@ static bool take_event(void *arg, const char *name, const char *data, size_t len
     } else if (object == NULL && reply->at_end) {
         log_debug("the provider's last event is cut");
     } else if (object == NULL) {
-        log_warning("the provider sent an event that is not JSON: %.200s", data);
+        log_warning("the provider sent an event that is not JSON");
+        log_excerpt(data);
         give_up(reply, OUTCOME_PROVIDER_ERROR);
     } else if (strcmp(name, "error") == 0) {
         provider_error_read_json(&reply->error, object, 0);
@@ -280,7 +289,8 @@ void openai_reply_end(struct openai_reply *reply)
         if (object != NULL) {
             read_object(reply, object);
         } else {
-            log_warning("the provider's answer is neither a stream nor JSON: %.200s", reply->whole.data);
+            log_warning("the provider's answer is neither a stream nor JSON");
+            log_excerpt(reply->whole.data);
             give_up(reply, OUTCOME_PROVIDER_ERROR);
         }
         json_object_put(object);

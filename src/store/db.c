@@ -27,7 +27,8 @@ struct query {
 
 struct db {
     sqlite3 *connection;
-    int error; /* SQLite's code of the first error in this unit of work */
+    int error;   /* SQLite's code of the first error in this unit of work */
+    bool broken; /* after an error of the file or the disk a connection is not trusted again */
     struct query queries[LIMIT_STATEMENTS];
     size_t query_count;
     struct db *next; /* in the list of free readers */
@@ -65,6 +66,9 @@ static void note_error(struct db *db, int code, const char *doing)
     db->error = sqlite3_extended_errcode(db->connection);
     if (db->error == SQLITE_OK)
         db->error = code;
+    code = db->error & 0xFF;
+    if (code == SQLITE_IOERR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
+        db->broken = true;
     log_error("the database failed (%d, %s): %.200s", db->error, sqlite3_errmsg(db->connection), doing);
 }
 
@@ -358,11 +362,10 @@ static void set_writer(struct db *writer)
     pthread_mutex_unlock(&store.lock);
 }
 
-/* After an error of the file or the disk a connection is not trusted again: the next writer opens a new one. */
+/* The next writer opens a new one. */
 static void drop_if_broken(struct db *writer)
 {
-    int code = writer->error & 0xFF;
-    if (code == SQLITE_IOERR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_READONLY || code == SQLITE_CANTOPEN) {
+    if (writer->broken) {
         set_writer(NULL);
         close_connection(writer);
     }

@@ -84,22 +84,13 @@ static enum outcome explain_refusal(struct db *db, const struct message_begin *b
     return fail(failure, OUTCOME_BUSY, "The last answer is still being written. Wait for its end, or stop it.");
 }
 
-static int64_t find_row(struct db *db, const char *id)
-{
-    struct query *query = db_query(db, "SELECT id FROM messages WHERE public_id = ?1");
-    query_text(query, 1, id);
-    int64_t row = query_next(query) ? query_get_int(query, 0) : 0;
-    query_end(query);
-    return row;
-}
-
 static void add_answer(struct db *db, const struct message_begin *begin, int64_t now)
 {
     struct query *query = db_query(db,
         "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, status, process, seen_at, created_at) "
-        "SELECT ?1, q.conversation_id, q.user_id, q.seq + 1, q.id, 'assistant', 'streaming', ?3, ?4, ?4 FROM messages AS q WHERE q.id = ?2");
+        "SELECT ?1, q.conversation_id, q.user_id, q.seq + 1, q.id, 'assistant', 'streaming', ?3, ?4, ?4 FROM messages AS q WHERE q.public_id = ?2");
     query_text(query, 1, begin->answer);
-    query_int(query, 2, begin->question_row);
+    query_text(query, 2, begin->question);
     query_text(query, 3, begin->process);
     query_int(query, 4, now);
     (void)query_run(query);
@@ -111,9 +102,9 @@ static bool update_conversation(struct db *db, const struct message_begin *begin
     struct buf spaced;
     buf_init(&spaced, SIZE_MAX / 2);
     bool good = search_space(&spaced, begin->title, strlen(begin->title));
-    struct query *query = db_query(db, "UPDATE conversations SET leaf_id = ?2, updated_at = ?3 WHERE id = ?1");
+    struct query *query = db_query(db, "UPDATE conversations SET leaf_id = (SELECT id FROM messages WHERE public_id = ?2), updated_at = ?3 WHERE id = ?1");
     query_int(query, 1, conversation);
-    query_int(query, 2, begin->answer_row);
+    query_text(query, 2, begin->answer);
     query_int(query, 3, now);
     (void)query_run(query);
     query = db_query(db, "UPDATE conversations SET title = ?2, title_search = ?3 WHERE id = ?1 AND title = ''");
@@ -147,9 +138,7 @@ static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure
     if (added == 0)
         return explain_refusal(db, begin, conversation, failure);
 
-    begin->question_row = find_row(db, begin->question);
     add_answer(db, begin, now);
-    begin->answer_row = find_row(db, begin->answer);
     return update_conversation(db, begin, conversation, now) ? OUTCOME_OK : fail_no_memory(failure);
 }
 
@@ -183,8 +172,8 @@ static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
         "UPDATE messages SET content = ?3, search_text = ?4, reasoning = ?5, status = ?6, model = ?7, finish_reason = ?8, prompt_tokens = ?9, "
         "completion_tokens = ?10, cached_tokens = ?11, reasoning_tokens = ?12, error_code = ?13, error_message = ?14, finished_at = ?15, "
         "process = NULL, seen_at = NULL, stop = 0 "
-        "WHERE id = ?1 AND process = ?2 AND status IN ('streaming', 'interrupted')");
-    query_int(query, 1, end->row);
+        "WHERE public_id = ?1 AND process = ?2 AND status IN ('streaming', 'interrupted')");
+    query_text(query, 1, end->id);
     query_text(query, 2, end->process);
     query_bytes(query, 3, end->content, end->content_len);
     query_text(query, 4, spaced.len > 0 ? spaced.data : NULL);
@@ -204,8 +193,8 @@ static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
     buf_free(&spaced);
     if (changed == 0)
         return fail(failure, OUTCOME_NOT_FOUND, "The conversation was deleted while its answer was being written.");
-    query = db_query(db, "UPDATE conversations SET updated_at = ?2 WHERE id = (SELECT conversation_id FROM messages WHERE id = ?1)");
-    query_int(query, 1, end->row);
+    query = db_query(db, "UPDATE conversations SET updated_at = ?2 WHERE id = (SELECT conversation_id FROM messages WHERE public_id = ?1)");
+    query_text(query, 1, end->id);
     query_int(query, 2, now);
     (void)query_run(query);
     return OUTCOME_OK;
@@ -225,8 +214,8 @@ enum outcome message_end_turn(const struct message_end *end, struct failure *fai
     "m.metadata, m.created_at, m.finished_at"
 
 struct reading {
-    int64_t user, question_row;
-    const char *conversation_id;
+    int64_t user;
+    const char *id; /* of the conversation, or of the message that the history leads to */
     int limit;
     void (*each)(void *arg, const struct message *row);
     void *arg;
@@ -267,7 +256,7 @@ static enum outcome list(struct db *db, void *arg, struct failure *failure)
     struct query *query = db_query(db, "SELECT " COLUMNS " FROM messages AS m JOIN conversations AS c ON c.id = m.conversation_id "
                                        "WHERE c.user_id = ?1 AND c.public_id = ?2 ORDER BY m.seq");
     query_int(query, 1, reading->user);
-    query_text(query, 2, reading->conversation_id);
+    query_text(query, 2, reading->id);
     read_rows(query, reading);
     (void)failure;
     return OUTCOME_OK;
@@ -282,7 +271,7 @@ static enum outcome look_for_lost(struct db *db, void *arg, struct failure *fail
     struct reading *reading = arg;
     struct query *query = db_query(db, "SELECT 1 " LOST " LIMIT 1");
     query_int(query, 1, reading->user);
-    query_text(query, 2, reading->conversation_id);
+    query_text(query, 2, reading->id);
     query_int(query, 3, clock_unix_ms() - MESSAGE_LOST_AFTER_MS);
     reading->found_lost = query_next(query);
     query_end(query);
@@ -297,7 +286,7 @@ static enum outcome mark_lost(struct db *db, void *arg, struct failure *failure)
                                        "error_message = 'The server stopped while this answer was being written.', finished_at = seen_at "
                                        "WHERE id IN (SELECT m.id " LOST ")");
     query_int(query, 1, reading->user);
-    query_text(query, 2, reading->conversation_id);
+    query_text(query, 2, reading->id);
     query_int(query, 3, clock_unix_ms() - MESSAGE_LOST_AFTER_MS);
     (void)query_run(query);
     (void)failure;
@@ -307,7 +296,7 @@ static enum outcome mark_lost(struct db *db, void *arg, struct failure *failure)
 enum outcome message_list(int64_t user, const char *conversation_id, void (*each)(void *arg, const struct message *row), void *arg,
                           struct failure *failure)
 {
-    struct reading reading = {.user = user, .conversation_id = conversation_id, .each = each, .arg = arg};
+    struct reading reading = {.user = user, .id = conversation_id, .each = each, .arg = arg};
     enum outcome outcome = db_read(look_for_lost, &reading, failure);
     if (outcome == OUTCOME_OK && reading.found_lost)
         (void)db_write(mark_lost, &reading, failure); /* when it cannot be marked now, it will be the next time */
@@ -321,11 +310,11 @@ static enum outcome history(struct db *db, void *arg, struct failure *failure)
     struct reading *reading = arg;
     struct query *query = db_query(db,
         "WITH RECURSIVE path (id, step) AS ("
-        "  SELECT m.id, 1 FROM messages AS m JOIN conversations AS c ON c.id = m.conversation_id WHERE m.id = ?1 AND c.user_id = ?2 "
+        "  SELECT m.id, 1 FROM messages AS m JOIN conversations AS c ON c.id = m.conversation_id WHERE m.public_id = ?1 AND c.user_id = ?2 "
         "  UNION ALL SELECT m.parent_id, path.step + 1 FROM path JOIN messages AS m ON m.id = path.id "
         "  WHERE m.parent_id IS NOT NULL AND path.step < ?3) "
         "SELECT " COLUMNS " FROM path JOIN messages AS m ON m.id = path.id ORDER BY path.step");
-    query_int(query, 1, reading->question_row);
+    query_text(query, 1, reading->id);
     query_int(query, 2, reading->user);
     query_int(query, 3, reading->limit);
     read_rows(query, reading);
@@ -333,10 +322,10 @@ static enum outcome history(struct db *db, void *arg, struct failure *failure)
     return OUTCOME_OK;
 }
 
-enum outcome message_history(int64_t user, int64_t question_row, int limit, void (*each)(void *arg, const struct message *row), void *arg,
+enum outcome message_history(int64_t user, const char *id, int limit, void (*each)(void *arg, const struct message *row), void *arg,
                              struct failure *failure)
 {
-    struct reading reading = {.user = user, .question_row = question_row, .limit = limit, .each = each, .arg = arg};
+    struct reading reading = {.user = user, .id = id, .limit = limit, .each = each, .arg = arg};
     return db_read(history, &reading, failure);
 }
 
@@ -346,7 +335,7 @@ struct stopping {
     int64_t user;
     const char *conversation_id, *process;
     int running;
-    void (*each)(void *arg, int64_t row);
+    void (*each)(void *arg, const char *id);
     void *arg;
 };
 
@@ -375,36 +364,44 @@ enum outcome message_ask_stop(int64_t user, const char *conversation_id, int *ru
     return outcome;
 }
 
+struct beating {
+    const char (*ids)[ID_BYTES];
+    size_t count;
+};
+
 static enum outcome heartbeat(struct db *db, void *arg, struct failure *failure)
 {
-    struct query *query = db_query(db, "UPDATE messages SET seen_at = ?2 WHERE status = 'streaming' AND process = ?1");
-    query_text(query, 1, arg);
-    query_int(query, 2, clock_unix_ms());
-    (void)query_run(query);
+    const struct beating *beating = arg;
+    int64_t now = clock_unix_ms();
+    for (size_t i = 0; i < beating->count; i++) {
+        struct query *query = db_query(db, "UPDATE messages SET seen_at = ?2 WHERE public_id = ?1 AND status = 'streaming'");
+        query_text(query, 1, beating->ids[i]);
+        query_int(query, 2, now);
+        (void)query_run(query);
+    }
     (void)failure;
     return OUTCOME_OK;
 }
 
-enum outcome message_heartbeat(const char *process, struct failure *failure)
+enum outcome message_heartbeat(const char (*ids)[ID_BYTES], size_t count, struct failure *failure)
 {
-    char copy[ID_BYTES] = "";
-    (void)strncat(copy, process, ID_LEN); /* db_work takes a plain pointer */
-    return db_write(heartbeat, copy, failure);
+    struct beating beating = {ids, count};
+    return db_write(heartbeat, &beating, failure);
 }
 
 static enum outcome stops(struct db *db, void *arg, struct failure *failure)
 {
     struct stopping *stopping = arg;
-    struct query *query = db_query(db, "SELECT id FROM messages WHERE status = 'streaming' AND process = ?1 AND stop = 1");
+    struct query *query = db_query(db, "SELECT public_id FROM messages WHERE status = 'streaming' AND process = ?1 AND stop = 1");
     query_text(query, 1, stopping->process);
     while (query_next(query))
-        stopping->each(stopping->arg, query_get_int(query, 0));
+        stopping->each(stopping->arg, query_get_text(query, 0, NULL));
     query_end(query);
     (void)failure;
     return OUTCOME_OK;
 }
 
-enum outcome message_stops(const char *process, void (*each)(void *arg, int64_t row), void *arg, struct failure *failure)
+enum outcome message_stops(const char *process, void (*each)(void *arg, const char *id), void *arg, struct failure *failure)
 {
     struct stopping stopping = {.process = process, .each = each, .arg = arg};
     return db_read(stops, &stopping, failure);

@@ -1,7 +1,7 @@
 /*
  * Messages: the beginning and the end of a turn, a conversation's tree, the history that a model is sent, Stop.
  *
- * Neighbours: conversation.h. Leaves out: JSON; what a turn does between its two transactions (src/chat/turn.c).
+ * A message is named by its id. Row numbers are used again after a deletion, so none leaves a transaction. Neighbours: conversation.h. Leaves out: JSON; what a turn does between its two transactions (src/chat/turn.c).
  */
 #ifndef PARLEY_MESSAGE_H
 #define PARLEY_MESSAGE_H
@@ -30,7 +30,6 @@ struct message_begin {
     const char *process;  /* who makes the answer */
     /* results */
     char conversation[ID_BYTES], question[ID_BYTES], answer[ID_BYTES];
-    int64_t question_row, answer_row;
 };
 
 /* Stores the user's message and an empty answer with status `streaming`, in one transaction, and makes the conversation where there is none.
@@ -40,7 +39,7 @@ enum outcome message_begin_turn(struct message_begin *begin, struct failure *fai
 
 /* How an answer ended. */
 struct message_end {
-    int64_t row;
+    const char *id;
     const char *process;
     const char *status; /* "done", "error", "stopped" or "interrupted" */
     const char *content;
@@ -74,17 +73,17 @@ struct message {
 enum outcome message_list(int64_t user, const char *conversation_id, void (*each)(void *arg, const struct message *row), void *arg,
                           struct failure *failure);
 
-/* Calls `each` for the messages that lead to `question_row`, it included: at most `limit`, the newest first. */
-enum outcome message_history(int64_t user, int64_t question_row, int limit, void (*each)(void *arg, const struct message *row), void *arg,
+/* Calls `each` for the messages that lead to the message `id`, it included: at most `limit`, the newest first. None when it was deleted. */
+enum outcome message_history(int64_t user, const char *id, int limit, void (*each)(void *arg, const struct message *row), void *arg,
                              struct failure *failure);
 
 /* Asks for all running answers of a conversation to stop. *running tells how many there were. OUTCOME_NOT_FOUND: no such conversation. */
 enum outcome message_ask_stop(int64_t user, const char *conversation_id, int *running, struct failure *failure);
 
-/* For the process that makes answers: writes its heartbeat. */
-enum outcome message_heartbeat(const char *process, struct failure *failure);
+/* For the process that makes answers: writes the heartbeat of `count` answers. */
+enum outcome message_heartbeat(const char (*ids)[ID_BYTES], size_t count, struct failure *failure);
 
-/* For the process that makes answers: calls `each` with the row of every answer of it that somebody asked to stop. */
-enum outcome message_stops(const char *process, void (*each)(void *arg, int64_t row), void *arg, struct failure *failure);
+/* For the process that makes answers: calls `each` with the id of every answer of it that somebody asked to stop. */
+enum outcome message_stops(const char *process, void (*each)(void *arg, const char *id), void *arg, struct failure *failure);
 
 #endif

@@ -1,7 +1,7 @@
 // Clients that leave, read slowly or press Stop.
 import test, { before, after, beforeEach, describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { shared, withServer, startServer } from './server.js';
+import { shared, withServer, startServer, lockDatabase } from './server.js';
 import { simple, held, gate, SCALE, neverEnding, stallAfter, silentStall, sleep, within, USAGE } from '../provider/provider.js';
 import { request, post, stream, chat, chatStream, chatWhole, conversation, list, settled, slowReader, readChat, readStream, assertError } from './client.js';
 
@@ -295,5 +295,85 @@ describe('Stop', () => {
     const r = await chat(at.s, { message: 'next', conversation_id: id });
     assert.equal(r.text, 'going on', JSON.stringify(r.error));
     assert.equal((await conversation(at.s, id)).messages.length, 4);
+  });
+});
+
+describe('a conversation that goes away in mid-answer', () => {
+  test("what is still being written for one user never reaches another user's conversation", opts, async () => {
+    await withServer({ auth: true }, async (s, p) => {
+      const letGo = gate();
+      p.respond(async (req, io) => {
+        const hers = JSON.stringify(req.body).includes('from alice');
+        io.token(hers ? 'HERS' : 'his');
+        if (!hers) await letGo.wait();
+        else await io.closed;                                // until her deletion has stopped it
+        io.finish(); io.done(); await io.end();
+      });
+      for (let round = 0; round < 5; round++) {
+        const a = await stream(`${s.url}/chat`, { message: 'from alice' }, { auth: 'alice' });
+        const { conversation_id: id } = await idOf(a);
+        await a.until((e) => /HERS/.test(e.data));
+        const gone = request(`${s.url}/conversations/${id}`, { method: 'DELETE', auth: 'alice' });
+        const b = await stream(`${s.url}/chat`, { message: 'from bob' }, { auth: 'bob' });
+        const { conversation_id: bobs } = await idOf(b);
+        assert.equal((await gone).status, 200);
+        await a.all().catch(() => {});
+        letGo.open();
+        await b.all();
+        const { json } = await request(`${s.url}/conversations/${bobs}`, { auth: 'bob' });
+        assert.deepEqual(json.messages.map((m) => [m.content, m.status]), [['from bob', 'done'], ['his', 'done']]);
+      }
+    });
+  });
+
+  test('clearing it while questions come in never ends the worker, with the demo model either', opts, async () => {
+    const s = await startServer({ settings: { OPENAI_API_KEY: undefined } });
+    try {
+      const workers = s.workerPids();
+      for (let round = 0; round < 40; round++) {
+        const { json: { conversation_id: id } } = await post(`${s.url}/conversations`, {});
+        const streams = [0, 1, 2, 3].map(() => stream(`${s.url}/chat`, { message: 'hi', conversation_id: id, parent_id: 'root' }).then((c) => c.close(), () => {}));
+        const clears = [0, 1, 2].map(async (k) => { await sleep(k * 0.0003 * (round % 10)); return request(`${s.url}/conversations/${id}/messages`, { method: 'DELETE' }); });
+        for (const r of await Promise.all(clears)) assert.equal(r.status, 200);
+        await Promise.all(streams);
+      }
+      assert.deepEqual(s.workerPids(), workers);
+    } finally { await s.stop(); }
+  });
+});
+
+describe('trouble with the database in mid-answer', () => {
+  test('Stop works while the database is locked', opts, async () => {
+    await withServer({ settings: { DB_BUSY_SECONDS: '0.2' } }, async (s, p) => {
+      p.respond(neverEnding());
+      const c = await stream(`${s.url}/chat/stream`, { message: 'Hi' });
+      const { conversation_id: id } = await idOf(c);
+      const lock = await lockDatabase(s.db);
+      const r = await stop(s, id);
+      assert.deepEqual(r.json, { status: 'stopped' });
+      await within(5, p.waitForClosed(1), 'the provider is let go');
+      await lock.release();
+      await c.all();
+      assert.equal((await settled(s, id)).answer.status, 'stopped');
+    });
+  });
+
+  test('an answer whose end cannot be stored is stored when the database is free again', opts, async () => {
+    await withServer({ settings: { DB_BUSY_SECONDS: '0.1' } }, async (s, p) => {
+      const g = gate();
+      p.respond(held('the whole ', g, 'answer'));
+      const c = await stream(`${s.url}/chat/stream`, { message: 'Hi' });
+      const { conversation_id: id } = await idOf(c);
+      await c.until((e) => /whole/.test(e.data));
+      const lock = await lockDatabase(s.db);
+      g.open();
+      const end = (await c.all()).at(-1);
+      assert.equal(end.event, 'error');
+      assert.equal(JSON.parse(end.data).code, 'store_unavailable');
+      await lock.release();
+      const { answer } = await settled(s, id);
+      assert.equal(answer.content, 'the whole answer');
+      assert.equal(answer.status, 'done');
+    });
   });
 });

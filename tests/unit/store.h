@@ -97,10 +97,10 @@ static inline struct message_begin turn_of(int64_t user, const char *conversatio
                                   .title = text, .metadata = "{}", .process = PROCESS};
 }
 
-static inline enum outcome end_turn_as(int64_t row, const char *status, const char *text)
+static inline enum outcome end_turn_as(const char *id, const char *status, const char *text)
 {
     struct failure failure = {0};
-    struct message_end end = {.row = row, .process = PROCESS, .status = status, .content = text, .content_len = strlen(text), .model = "m",
+    struct message_end end = {.id = id, .process = PROCESS, .status = status, .content = text, .content_len = strlen(text), .model = "m",
                               .finish_reason = "stop", .usage = {3, 4, -1, -1}};
     return message_end_turn(&end, &failure);
 }
@@ -114,7 +114,7 @@ static inline struct message_begin whole_turn(int64_t user, const char *conversa
     if (outcome != OUTCOME_OK)
         print_error("%s\n", failure.message);
     assert_int_equal(outcome, OUTCOME_OK);
-    assert_int_equal(end_turn_as(begin.answer_row, "done", answer), OUTCOME_OK);
+    assert_int_equal(end_turn_as(begin.answer, "done", answer), OUTCOME_OK);
     return begin;
 }
 

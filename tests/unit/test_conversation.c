@@ -228,9 +228,9 @@ static int note_all(sqlite3 *connection, char **message, const void *routines)
     return sqlite3_trace_v2(connection, SQLITE_TRACE_STMT, note_statement, NULL);
 }
 
-static void count_row(void *arg, int64_t row)
+static void count_stop(void *arg, const char *id)
 {
-    *(int64_t *)arg += row;
+    *(size_t *)arg += strlen(id);
 }
 
 /* Everything that src/store does, so that each of its statements runs once. */
@@ -249,11 +249,11 @@ static void use_everything(void)
     (void)titles_of(user, "q");
     (void)sql("UPDATE messages SET seen_at = 5 WHERE status = 'streaming'");
     (void)messages_of(user, a.conversation);
-    (void)message_history(user, a.question_row, 20, list_message, NULL, &failure);
+    (void)message_history(user, a.question, 20, list_message, NULL, &failure);
     (void)message_ask_stop(user, a.conversation, &running, &failure);
-    (void)message_heartbeat(PROCESS, &failure);
-    int64_t rows = 0;
-    (void)message_stops(PROCESS, count_row, &rows, &failure);
+    (void)message_heartbeat((const char (*)[ID_BYTES])&open.answer, 1, &failure);
+    size_t letters = 0;
+    (void)message_stops(PROCESS, count_stop, &letters, &failure);
     (void)conversation_get(user, a.conversation, list_title, NULL, &failure);
     (void)conversation_change(user, a.conversation, &(struct conversation_change){.title = "x", .pinned = 1, .archived = 1}, &failure);
     (void)conversation_clear(user, a.conversation, &failure);

@@ -190,7 +190,7 @@ static void *write_turns(void *arg)
         strcpy(writer->conversation, begin.conversation);
         struct message_begin second = turn_of(writer->user, writer->conversation, NULL, "too early"); /* fails beside the good ones */
         writer->refused += i % 10 == 0 && message_begin_turn(&second, &failure) == OUTCOME_BUSY;
-        if (end_turn_as(begin.answer_row, "done", text) != OUTCOME_OK)
+        if (end_turn_as(begin.answer, "done", text) != OUTCOME_OK)
             break;
         writer->done++;
     }

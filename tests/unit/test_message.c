@@ -19,7 +19,7 @@ static void a_turn_stores_question_and_answer(void **state)
     assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
     assert_true(id_valid(turn.conversation) && id_valid(turn.question) && id_valid(turn.answer));
     assert_string_equal(messages_of(user, turn.conversation), "[user done Hello][assistant streaming ]");
-    assert_int_equal(end_turn_as(turn.answer_row, "done", "Hi!"), OUTCOME_OK);
+    assert_int_equal(end_turn_as(turn.answer, "done", "Hi!"), OUTCOME_OK);
     assert_string_equal(messages_of(user, turn.conversation), "[user done Hello][assistant done Hi!]");
     assert_string_equal(titles_of(user, NULL), "[Hello]");
     assert_int_equal(sql("SELECT count(*) FROM messages WHERE process IS NOT NULL OR seen_at IS NOT NULL"), 0);
@@ -53,7 +53,7 @@ static void all_that_is_known_of_an_end_is_kept(void **state)
     struct failure failure = {0};
     struct message_begin turn = turn_of(user, NULL, NULL, "q");
     assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
-    struct message_end end = {.row = turn.answer_row, .process = PROCESS, .status = "error", .content = "part", .content_len = 4, .reasoning = "hmmm", .reasoning_len = 2,
+    struct message_end end = {.id = turn.answer, .process = PROCESS, .status = "error", .content = "part", .content_len = 4, .reasoning = "hmmm", .reasoning_len = 2,
                               .model = "gpt", .finish_reason = "length", .usage = {1, -1, 0, 2}, .error_code = "provider_error", .error_message = "it broke"};
     assert_int_equal(message_end_turn(&end, &failure), OUTCOME_OK);
     char text[500] = "";
@@ -73,7 +73,7 @@ static void the_answer_that_streams_keeps_others_out(void **state)
     second = turn_of(user, first.conversation, first.answer, "two");
     assert_int_equal(begin(&second, &failure), OUTCOME_BUSY);
     assert_int_equal(sql("SELECT count(*) FROM messages"), 2);
-    assert_int_equal(end_turn_as(first.answer_row, "stopped", "par"), OUTCOME_OK);
+    assert_int_equal(end_turn_as(first.answer, "stopped", "par"), OUTCOME_OK);
     (void)whole_turn(user, first.conversation, NULL, "two", "2");
     assert_string_equal(messages_of(user, first.conversation), "[user done one][assistant stopped par][user done two][assistant done 2]");
 }
@@ -135,7 +135,7 @@ static void two_users_never_see_each_other(void **state)
     assert_int_equal(begin(&hers, &failure), OUTCOME_OK);
     assert_string_equal(messages_of(bob, hers.conversation), "");
     listed[0] = '\0';
-    assert_int_equal(message_history(bob, hers.question_row, 100, list_message, NULL, &failure), OUTCOME_OK);
+    assert_int_equal(message_history(bob, hers.question, 100, list_message, NULL, &failure), OUTCOME_OK);
     assert_string_equal(listed, "");
     assert_string_equal(titles_of(bob, NULL), "");
     assert_string_equal(titles_of(bob, "zebra"), "");
@@ -161,7 +161,7 @@ static void a_rolling_conversation_goes_on_where_it_was(void **state)
         turns[i] = turn_of(i == 3 ? other : user, NULL, NULL, "x");
         turns[i].rolling_for = names[i];
         assert_int_equal(begin(&turns[i], &failure), OUTCOME_OK);
-        assert_int_equal(end_turn_as(turns[i].answer_row, "done", "y"), OUTCOME_OK);
+        assert_int_equal(end_turn_as(turns[i].answer, "done", "y"), OUTCOME_OK);
     }
     assert_string_equal(turns[0].conversation, turns[1].conversation);
     assert_string_not_equal(turns[0].conversation, turns[2].conversation);
@@ -200,11 +200,11 @@ static void only_the_first_message_gives_the_title(void **state)
 
 /* --- history ------------------------------------------------------------------------------------------------------------------ */
 
-static const char *history_of(int64_t user, int64_t row, int limit)
+static const char *history_of(int64_t user, const char *id, int limit)
 {
     struct failure failure = {0};
     listed[0] = '\0';
-    assert_int_equal(message_history(user, row, limit, list_message, NULL, &failure), OUTCOME_OK);
+    assert_int_equal(message_history(user, id, limit, list_message, NULL, &failure), OUTCOME_OK);
     return listed;
 }
 
@@ -214,12 +214,12 @@ static void history_is_the_path_to_a_question_newest_first(void **state)
     int64_t user = new_user();
     struct message_begin a = whole_turn(user, NULL, NULL, "q1", "a1"), b = whole_turn(user, a.conversation, NULL, "q2", "a2");
     struct message_begin side = whole_turn(user, a.conversation, a.answer, "q2b", "a2b"), fresh = whole_turn(user, a.conversation, "root", "q1b", "a1b");
-    assert_string_equal(history_of(user, b.question_row, 100), "[user done q2][assistant done a1][user done q1]");
-    assert_string_equal(history_of(user, side.question_row, 100), "[user done q2b][assistant done a1][user done q1]");
-    assert_string_equal(history_of(user, fresh.question_row, 100), "[user done q1b]");
-    assert_string_equal(history_of(user, b.question_row, 2), "[user done q2][assistant done a1]");
-    assert_string_equal(history_of(user, b.question_row, 1), "[user done q2]");
-    assert_string_equal(history_of(user, 999999, 10), "");
+    assert_string_equal(history_of(user, b.question, 100), "[user done q2][assistant done a1][user done q1]");
+    assert_string_equal(history_of(user, side.question, 100), "[user done q2b][assistant done a1][user done q1]");
+    assert_string_equal(history_of(user, fresh.question, 100), "[user done q1b]");
+    assert_string_equal(history_of(user, b.question, 2), "[user done q2][assistant done a1]");
+    assert_string_equal(history_of(user, b.question, 1), "[user done q2]");
+    assert_string_equal(history_of(user, "0123456789abcdefghjkmnpqrs", 10), "");
 }
 
 static void without_a_parent_a_message_follows_the_latest_branch(void **state)
@@ -230,7 +230,7 @@ static void without_a_parent_a_message_follows_the_latest_branch(void **state)
     (void)whole_turn(user, a.conversation, NULL, "q2", "a2");
     (void)whole_turn(user, a.conversation, a.answer, "q2b", "a2b");
     struct message_begin next = whole_turn(user, a.conversation, NULL, "q3", "a3");
-    assert_string_equal(history_of(user, next.question_row, 3), "[user done q3][assistant done a2b][user done q2b]");
+    assert_string_equal(history_of(user, next.question, 3), "[user done q3][assistant done a2b][user done q2b]");
 }
 
 static void a_very_long_conversation_keeps_its_window(void **state)
@@ -242,7 +242,7 @@ static void a_very_long_conversation_keeps_its_window(void **state)
     strcpy(conversation, turn.conversation);
     for (int i = 0; i < 600; i++)
         turn = whole_turn(user, conversation, NULL, "q", "a");
-    const char *text = history_of(user, turn.question_row, LIMIT_HISTORY_MESSAGES);
+    const char *text = history_of(user, turn.question, LIMIT_HISTORY_MESSAGES);
     int count = 0;
     for (const char *c = text; *c != '\0'; c++)
         count += *c == '[';
@@ -297,11 +297,29 @@ static void an_answer_taken_for_lost_can_still_end_well(void **state)
     assert_int_equal(begin(&slow, &failure), OUTCOME_OK);
     age_answers(MESSAGE_LOST_AFTER_MS / 1000 + 5);
     assert_string_equal(messages_of(user, slow.conversation), "[user done q][assistant interrupted ]");
-    assert_int_equal(end_turn_as(slow.answer_row, "done", "late"), OUTCOME_OK);
+    assert_int_equal(end_turn_as(slow.answer, "done", "late"), OUTCOME_OK);
     assert_string_equal(messages_of(user, slow.conversation), "[user done q][assistant done late]");
     char text[500] = "";
     assert_int_equal(message_list(user, slow.conversation, keep_row, text, &failure), OUTCOME_OK);
     assert_lacks(text, "interrupted");
+}
+
+/* SQLite gives the row numbers of deleted rows to new ones. */
+static void the_end_of_a_deleted_answer_reaches_no_other(void **state)
+{
+    (void)state;
+    int64_t alice = new_user(), bob = new_user();
+    struct failure failure = {0};
+    struct message_begin hers = turn_of(alice, NULL, NULL, "hers"), his = turn_of(bob, NULL, NULL, "his");
+    assert_int_equal(begin(&hers, &failure), OUTCOME_OK);
+    int64_t rows = sql("SELECT max(id) FROM messages");
+    assert_int_equal(conversation_delete(alice, hers.conversation, &failure), OUTCOME_OK);
+    assert_int_equal(begin(&his, &failure), OUTCOME_OK);
+    assert_int_equal(sql("SELECT max(id) FROM messages"), rows); /* the numbers are the same: else this test shows nothing */
+    assert_int_equal(end_turn_as(hers.answer, "done", "secret"), OUTCOME_NOT_FOUND);
+    assert_string_equal(messages_of(bob, his.conversation), "[user done his][assistant streaming ]");
+    assert_int_equal(end_turn_as(his.answer, "done", "fine"), OUTCOME_OK);
+    assert_string_equal(messages_of(bob, his.conversation), "[user done his][assistant done fine]");
 }
 
 static void a_heartbeat_keeps_an_answer_alive(void **state)
@@ -312,9 +330,9 @@ static void a_heartbeat_keeps_an_answer_alive(void **state)
     struct message_begin turn = turn_of(user, NULL, NULL, "q");
     assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
     age_answers(MESSAGE_LOST_AFTER_MS / 1000 + 5);
-    assert_int_equal(message_heartbeat("another-process", &failure), OUTCOME_OK);
+    assert_int_equal(message_heartbeat(&(const char[ID_BYTES]){"0123456789abcdefghjkmnpqrs"}, 1, &failure), OUTCOME_OK);
     assert_true(sql("SELECT seen_at < created_at FROM messages WHERE status = 'streaming'") == 1);
-    assert_int_equal(message_heartbeat(PROCESS, &failure), OUTCOME_OK);
+    assert_int_equal(message_heartbeat((const char (*)[ID_BYTES])&turn.answer, 1, &failure), OUTCOME_OK);
     assert_string_equal(messages_of(user, turn.conversation), "[user done q][assistant streaming ]");
 }
 
@@ -326,9 +344,9 @@ static void an_answer_ends_once_and_only_by_its_process(void **state)
     struct message_begin turn = turn_of(user, NULL, NULL, "q");
     turn.process = "another-process";
     assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
-    assert_int_equal(end_turn_as(turn.answer_row, "done", "forged"), OUTCOME_NOT_FOUND);
+    assert_int_equal(end_turn_as(turn.answer, "done", "forged"), OUTCOME_NOT_FOUND);
     struct message_begin mine = whole_turn(user, NULL, NULL, "q", "first end");
-    assert_int_equal(end_turn_as(mine.answer_row, "done", "second end"), OUTCOME_NOT_FOUND);
+    assert_int_equal(end_turn_as(mine.answer, "done", "second end"), OUTCOME_NOT_FOUND);
     assert_string_equal(messages_of(user, mine.conversation), "[user done q][assistant done first end]");
 }
 
@@ -341,23 +359,29 @@ static void the_end_of_an_answer_whose_conversation_is_gone_says_so(void **state
         struct message_begin turn = turn_of(user, NULL, NULL, "q");
         assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
         assert_int_equal((clear ? conversation_clear : conversation_delete)(user, turn.conversation, &failure), OUTCOME_OK);
-        assert_int_equal(end_turn_as(turn.answer_row, "done", "late"), OUTCOME_NOT_FOUND);
+        assert_int_equal(end_turn_as(turn.answer, "done", "late"), OUTCOME_NOT_FOUND);
     }
     assert_int_equal(sql("SELECT count(*) FROM messages"), 0);
     assert_index_is_whole();
 }
 
-static void count_stop(void *arg, int64_t row)
+struct stops {
+    int count;
+    char last[ID_BYTES];
+};
+
+static void count_stop(void *arg, const char *id)
 {
-    int64_t *rows = arg;
-    rows[0]++;
-    rows[1] = row;
+    struct stops *stops = arg;
+    stops->count++;
+    (void)snprintf(stops->last, sizeof stops->last, "%s", id);
 }
 
 static void stop_reaches_the_process_that_makes_the_answer(void **state)
 {
     (void)state;
-    int64_t user = new_user(), rows[2] = {0};
+    int64_t user = new_user();
+    struct stops stops = {0};
     struct failure failure = {0};
     int running = -1;
     struct message_begin turn = turn_of(user, NULL, NULL, "q"), other = turn_of(user, NULL, NULL, "other");
@@ -365,12 +389,12 @@ static void stop_reaches_the_process_that_makes_the_answer(void **state)
     assert_int_equal(begin(&other, &failure), OUTCOME_OK);
     assert_int_equal(message_ask_stop(user, turn.conversation, &running, &failure), OUTCOME_OK);
     assert_int_equal(running, 1);
-    assert_int_equal(message_stops("another-process", count_stop, rows, &failure), OUTCOME_OK);
-    assert_int_equal(rows[0], 0);
-    assert_int_equal(message_stops(PROCESS, count_stop, rows, &failure), OUTCOME_OK);
-    assert_int_equal(rows[0], 1);
-    assert_true(rows[1] == turn.answer_row);
-    assert_int_equal(end_turn_as(turn.answer_row, "stopped", "par"), OUTCOME_OK);
+    assert_int_equal(message_stops("another-process", count_stop, &stops, &failure), OUTCOME_OK);
+    assert_int_equal(stops.count, 0);
+    assert_int_equal(message_stops(PROCESS, count_stop, &stops, &failure), OUTCOME_OK);
+    assert_int_equal(stops.count, 1);
+    assert_string_equal(stops.last, turn.answer);
+    assert_int_equal(end_turn_as(turn.answer, "stopped", "par"), OUTCOME_OK);
     assert_int_equal(message_ask_stop(user, turn.conversation, &running, &failure), OUTCOME_OK);
     assert_int_equal(running, 0);
     assert_int_equal(message_ask_stop(user, "0123456789abcdefghjkmnpqrs", &running, &failure), OUTCOME_NOT_FOUND);
@@ -414,6 +438,7 @@ static const struct CMUnitTest tests[] = {
     store_test(an_answer_lost_with_its_process_is_marked_interrupted),
     store_test(a_lost_answer_does_not_keep_others_out),
     store_test(an_answer_taken_for_lost_can_still_end_well),
+    store_test(the_end_of_a_deleted_answer_reaches_no_other),
     store_test(a_heartbeat_keeps_an_answer_alive),
     store_test(an_answer_ends_once_and_only_by_its_process),
     store_test(the_end_of_an_answer_whose_conversation_is_gone_says_so),
