@@ -255,3 +255,15 @@ describe('HTTP oddities', () => {
     assertError(await get(`${at.s.url}/conversations/${encodeURIComponent(f)}`), 404);
   });
 });
+
+describe('addresses that are not UTF-8, and methods on files', () => {
+  for (const [name, method, path, status, code] of [
+    ['an id that is not UTF-8', 'GET', '/conversations/%ff', 404, 'not_found'],
+    ['a search that is not UTF-8', 'GET', '/conversations?q=%ff', 400, 'bad_request'],
+    ['a method that files do not take', 'DELETE', '/index.html', 404, 'not_found'],
+    ['a file that is not there', 'GET', '/nothing.html', 404, 'not_found'],
+  ]) test(`${name} is ${status} in JSON`, async () => {
+    const r = await request(`${at.s.url}${path}`, { method });
+    assertError(r, status, code);
+  });
+});
