@@ -264,27 +264,31 @@ static struct run *add_run(struct answer *answer, enum run_kind kind, size_t off
 }
 
 /* An append that does not fit must not cost what is there already. Repair at most triples the bytes. */
-static bool make_room(struct buf *buf, const char *text, size_t len)
+static enum outcome make_room(struct buf *buf, const char *text, size_t len)
 {
-    return buf_reserve(buf, utf8_valid(text, len) && memchr(text, 0, len) == NULL ? len : len * 3);
+    size_t most = utf8_valid(text, len) && memchr(text, 0, len) == NULL ? len : len * 3;
+    if (most > buf->max - buf->len)
+        return OUTCOME_ANSWER_TOO_LONG;
+    return buf_reserve(buf, most) ? OUTCOME_OK : OUTCOME_NO_MEMORY;
 }
 
-static bool add_event(void *arg, enum completion_event type, const char *text, size_t len)
+static enum outcome add_event(void *arg, enum completion_event type, const char *text, size_t len)
 {
     struct answer *answer = arg;
     struct buf *buf = type == COMPLETION_TEXT ? &answer->text : &answer->reasoning;
     size_t before = buf->len;
-    if (!make_room(buf, text, len))
-        return false;
+    enum outcome outcome = make_room(buf, text, len);
+    if (outcome != OUTCOME_OK)
+        return outcome;
     struct run *last = answer->run_count > 0 ? &answer->runs[answer->run_count - 1] : NULL;
     if (last == NULL || type != COMPLETION_TEXT || last->kind != RUN_TEXT)
         last = add_run(answer, type == COMPLETION_TEXT ? RUN_TEXT : RUN_REASONING, before);
     if (last == NULL)
-        return false;
+        return OUTCOME_NO_MEMORY;
     utf8_add_repaired(buf, text, len);
     last->len += buf->len - before;
     answer->pos += type == COMPLETION_TEXT ? (int64_t)(buf->len - before) : 1;
-    return true;
+    return OUTCOME_OK;
 }
 
 static void pump_all(void *arg)

@@ -67,6 +67,8 @@ static enum outcome judge_reply(struct attempt *attempt, struct provider_error *
     const struct openai_reply *reply = &attempt->reply;
     bool begun = reply->result->begun;
     *error = (struct provider_error){.outcome = OUTCOME_PROVIDER_ERROR, .retry_after_ms = -1};
+    if (reply->failed && reply->outcome == OUTCOME_NO_MEMORY)
+        return fail_no_memory(failure);
     if (reply->failed && reply->outcome == OUTCOME_ANSWER_TOO_LONG)
         return fail(failure, OUTCOME_ANSWER_TOO_LONG, "The answer is longer than this server allows.");
     if (reply->failed) {

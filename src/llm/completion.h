@@ -38,8 +38,8 @@ enum completion_event {
 
 /* Where the events go. Both run on the event loop. Texts may hold bytes that are not UTF-8. */
 struct completion_sink {
-    /* False: the answer is too long, give up. */
-    bool (*event)(void *arg, enum completion_event type, const char *text, size_t len);
+    /* OUTCOME_OK, or why the answer is given up: OUTCOME_ANSWER_TOO_LONG, OUTCOME_NO_MEMORY. */
+    enum outcome (*event)(void *arg, enum completion_event type, const char *text, size_t len);
     void (*batch)(void *arg); /* all events of one read have been given: a good moment to flush */
     void *arg;
 };

@@ -28,13 +28,13 @@ struct piece {
     const struct completion_sink *sink;
     const char *text;
     size_t len;
-    bool taken;
+    enum outcome outcome;
 };
 
 static void give(void *arg)
 {
     struct piece *piece = arg;
-    piece->taken = piece->sink->event(piece->sink->arg, COMPLETION_TEXT, piece->text, piece->len);
+    piece->outcome = piece->sink->event(piece->sink->arg, COMPLETION_TEXT, piece->text, piece->len);
     piece->sink->batch(piece->sink->arg);
 }
 
@@ -75,8 +75,10 @@ enum outcome demo_run(const struct completion_request *request, const struct com
         loop_call(give, &piece);
         result->begun = true;
         at += len;
-        if (!piece.taken)
-            outcome = fail(failure, OUTCOME_ANSWER_TOO_LONG, "The answer is longer than this server allows.");
+        if (piece.outcome == OUTCOME_NO_MEMORY)
+            outcome = fail_no_memory(failure);
+        else if (piece.outcome != OUTCOME_OK)
+            outcome = fail(failure, piece.outcome, "The answer is longer than this server allows.");
         else if (atomic_load(cancel))
             outcome = fail(failure, OUTCOME_STOPPED, "The answer was stopped.");
         else

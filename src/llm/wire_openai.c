@@ -67,8 +67,9 @@ static void give_piece(void *arg, bool reasoning, const char *text, size_t len)
     if (reply->failed || len == 0)
         return;
     reply->result->begun = true;
-    if (!reply->sink->event(reply->sink->arg, reasoning ? COMPLETION_REASONING : COMPLETION_TEXT, text, len))
-        give_up(reply, OUTCOME_ANSWER_TOO_LONG);
+    enum outcome outcome = reply->sink->event(reply->sink->arg, reasoning ? COMPLETION_REASONING : COMPLETION_TEXT, text, len);
+    if (outcome != OUTCOME_OK)
+        give_up(reply, outcome);
 }
 
 /* Gives out answer text; at the beginning of an answer `<think>` is looked for. */

@@ -93,7 +93,7 @@ struct listening {
     size_t most; /* bytes that the sink takes */
 };
 
-static bool take(void *arg, enum completion_event type, const char *text, size_t len)
+static enum outcome take(void *arg, enum completion_event type, const char *text, size_t len)
 {
     struct listening *to = arg;
     assert_true(len > 0);
