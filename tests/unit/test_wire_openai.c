@@ -102,7 +102,7 @@ static enum outcome take(void *arg, enum completion_event type, const char *text
         buf_add_char(&to->said, thinking ? '<' : '>');
     to->thinking = thinking;
     buf_add(&to->said, text, len);
-    return to->said.len <= to->most;
+    return to->said.len <= to->most ? OUTCOME_OK : OUTCOME_ANSWER_TOO_LONG;
 }
 
 static bool feed(void *arg, const char *bytes, size_t len)
