@@ -2,7 +2,7 @@
  * Which answers this process is making now: how many may be, and how one is stopped.
  *
  * A keeper thread sleeps while there are none. While there are, it writes the process's heartbeat to the database and reads there who asked for a stop in another
- * process; the log of answers that clients can re-attach to will be written by it too. Neighbours: turn.c (enters and leaves), store/message.h.
+ * process, and stores what could not be stored when it ended; the log of answers that clients can re-attach to will be written by it too. Neighbours: turn.c (enters and leaves), store/message.h.
  */
 #ifndef PARLEY_LIVE_H
 #define PARLEY_LIVE_H
