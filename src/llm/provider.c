@@ -74,8 +74,8 @@ enum outcome provider_check(int timeout_ms, struct failure *failure)
     struct exchange exchange = {.base_url = provider.base_url, .path = "/models", .key = provider.key, .bytes = ignore_bytes,
                                 .connect_ms = timeout_ms, .first_ms = timeout_ms, .idle_ms = timeout_ms, .total_ms = timeout_ms};
     relay_run(&exchange);
-    /* 404: a server without a list of models is a server all the same */
-    if (exchange.end == EXCHANGE_DONE && (exchange.status < 400 || exchange.status == 404 || exchange.status == 405))
+    /* a server without a list of models is a server all the same */
+    if (exchange.end == EXCHANGE_DONE && (exchange.status < 400 || exchange.status == 404 || exchange.status == 405 || exchange.status == 501))
         return OUTCOME_OK;
     struct provider_error error;
     provider_error_read(&error, &exchange, "", 0);
