@@ -123,6 +123,7 @@ static int serve(const char *name, int listen_fd)
     finish_answers(&set);
     if (!worker_wait_idle(DRAIN_MS)) {
         log_warning("%d requests were still open at the end", worker_open_requests());
+        live_stop();
         _exit(0); /* their threads still use everything: leave it to the kernel */
     }
     worker_end();

@@ -38,7 +38,7 @@ enum outcome {
     OUTCOME_PROVIDER_ERROR,       /* anything else that it said or did */
     OUTCOME_CONTEXT_TOO_LONG,     /* the conversation does not fit the model */
     OUTCOME_REFUSED,              /* the provider declined by its content rules */
-    OUTCOME_ANSWER_TOO_LONG,      /* over MAX_ANSWER_BYTES */
+    OUTCOME_ANSWER_TOO_LONG,      /* over MAX_ANSWER_BYTES or LIMIT_ANSWER_RUNS */
     /* ends of an answer that are nobody's failure */
     OUTCOME_INTERRUPTED,  /* the stream ended without its terminal mark, or we had to stop */
     OUTCOME_STOPPED,      /* the user pressed Stop */

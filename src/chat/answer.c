@@ -184,16 +184,18 @@ static void client_gone(void *arg)
 /* Time: the head that must not wait longer, the ping after silence, the client that takes nothing. */
 static void look_after(struct tick *tick, int64_t now_ms)
 {
+    enum { PROBE_MS = 1000 }; /* a client that has closed its side may be gone: two writes tell */
     struct answer *answer = tick->arg;
     answer_hold(answer); /* the last stream may go */
     for (struct stream *stream = answer->streams, *next; stream != NULL; stream = next) {
         next = stream->next;
         int64_t stalled = request_stalled_since(stream->request);
+        int64_t silence_ms = request_is_doubtful(stream->request) && settings.heartbeat_ms > PROBE_MS ? PROBE_MS : settings.heartbeat_ms;
         if (stalled != 0 && now_ms - stalled >= settings.client_stall_ms) {
             client_gone(stream);
         } else if (!stream->open && now_ms - stream->attached_ms >= settings.header_hold_ms) {
             stream_pump(stream, true);
-        } else if (stream->open && stalled == 0 && now_ms - stream->last_sent_ms >= settings.heartbeat_ms) {
+        } else if (stream->open && stalled == 0 && now_ms - stream->last_sent_ms >= silence_ms) {
             stream->dialect->ping(stream);
             sse_flush(stream->request);
             stream->last_sent_ms = now_ms;
@@ -284,7 +286,7 @@ static enum outcome add_event(void *arg, enum completion_event type, const char 
     if (last == NULL || type != COMPLETION_TEXT || last->kind != RUN_TEXT)
         last = add_run(answer, type == COMPLETION_TEXT ? RUN_TEXT : RUN_REASONING, before);
     if (last == NULL)
-        return OUTCOME_NO_MEMORY;
+        return answer->run_count >= LIMIT_ANSWER_RUNS ? OUTCOME_ANSWER_TOO_LONG : OUTCOME_NO_MEMORY;
     utf8_add_repaired(buf, text, len);
     last->len += buf->len - before;
     answer->pos += type == COMPLETION_TEXT ? (int64_t)(buf->len - before) : 1;

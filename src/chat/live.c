@@ -91,7 +91,7 @@ void live_keep(struct answer *answer, const struct ending *ending)
 {
     struct unsaved *unsaved = mem_new(1, sizeof *unsaved);
     if (unsaved == NULL) {
-        log_error("the answer %s is lost: neither database nor memory take it", answer->id);
+        log_error("the end of answer %s is lost: neither database nor memory take it", answer->id);
         return;
     }
     answer_hold(answer);
@@ -163,34 +163,55 @@ static void stop_one(void *arg, const char *id)
     pthread_mutex_unlock(&live.lock);
 }
 
-/* Tries to store what could not be stored. */
-static void store_unsaved(void)
+static struct unsaved *take_unsaved(void)
 {
     pthread_mutex_lock(&live.lock);
-    struct unsaved *list = live.unsaved, *left = NULL;
-    live.unsaved = NULL;
+    struct unsaved *first = live.unsaved;
+    if (first != NULL)
+        live.unsaved = first->next;
     pthread_mutex_unlock(&live.lock);
-    while (list != NULL) {
-        struct unsaved *unsaved = list;
-        struct failure failure; /* the store has logged it */
-        list = unsaved->next;
-        if (ending_store(unsaved->answer, &unsaved->ending, &failure) == OUTCOME_OK) {
-            log_info("the end of answer %s is stored now", unsaved->answer->id);
-            answer_release(unsaved->answer);
-            mem_free(unsaved);
-        } else {
-            unsaved->next = left;
-            left = unsaved;
-        }
-    }
+    return first;
+}
+
+static void put_back_last(struct unsaved *unsaved)
+{
+    unsaved->next = NULL;
     pthread_mutex_lock(&live.lock);
-    while (left != NULL) {
-        struct unsaved *next = left->next;
-        left->next = live.unsaved;
-        live.unsaved = left;
-        left = next;
-    }
+    struct unsaved **at = &live.unsaved;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = unsaved;
     pthread_mutex_unlock(&live.lock);
+}
+
+static void free_unsaved(struct unsaved *unsaved)
+{
+    answer_release(unsaved->answer);
+    mem_free(unsaved);
+}
+
+/* Tries to store what could not be stored, up to the first that fails again: each failure may have waited DB_BUSY_SECONDS. That one goes to the end of the list. */
+static void store_unsaved(void)
+{
+    for (struct unsaved *unsaved = take_unsaved(); unsaved != NULL; unsaved = take_unsaved()) {
+        struct failure failure; /* the store has logged it */
+        if (ending_store(unsaved->answer, &unsaved->ending, &failure) != OUTCOME_OK) {
+            put_back_last(unsaved);
+            return;
+        }
+        log_info("the end of answer %s is stored now", unsaved->answer->id);
+        free_unsaved(unsaved);
+    }
+}
+
+/* The last try; what is lost is said. */
+static void give_up_unsaved(void)
+{
+    store_unsaved();
+    for (struct unsaved *unsaved = take_unsaved(); unsaved != NULL; unsaved = take_unsaved()) {
+        log_error("the end of answer %s is lost: it could not be stored until the program had to stop", unsaved->answer->id);
+        free_unsaved(unsaved);
+    }
 }
 
 /* Writes the heartbeat of the answers that this process makes or still has to store. */
@@ -242,7 +263,7 @@ static void *keep(void *unused)
         pthread_mutex_lock(&live.lock);
     }
     pthread_mutex_unlock(&live.lock);
-    store_unsaved();
+    give_up_unsaved();
     return NULL;
 }
 

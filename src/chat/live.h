@@ -1,8 +1,9 @@
 /*
  * Which answers this process is making now: how many may be, and how one is stopped.
  *
- * A keeper thread sleeps while there are none. While there are, it writes the process's heartbeat to the database and reads there who asked for a stop in another
- * process, and stores what could not be stored when it ended; the log of answers that clients can re-attach to will be written by it too. Neighbours: turn.c (enters and leaves), store/message.h.
+ * A keeper thread sleeps while there are none. While there are, it writes their heartbeats to the database, reads there who asked for a stop in another process, and
+ * stores what could not be stored when it ended. The log of answers that clients can re-attach to will be written by it too. Neighbours: turn.c (enters and
+ * leaves), ending.h, store/message.h.
  */
 #ifndef PARLEY_LIVE_H
 #define PARLEY_LIVE_H
@@ -17,7 +18,7 @@ enum stop_why { STOP_NOT, STOP_BY_USER, STOP_DELETED, STOP_SHUTDOWN };
 /* Starts the keeper thread. False after a log line. */
 bool live_start(void);
 
-/* Ends it, after a last try to store what could not be stored; no answer may be live. */
+/* Ends it, after a last try to store what could not be stored: at most two waits for the database. What is lost is logged. */
 void live_stop(void);
 
 /* The id of this process, as answers in the database carry it. */
@@ -40,7 +41,7 @@ int live_stop_conversation(const char *conversation_id, enum stop_why why);
 /* No more answers from now on: live_enter() says no. */
 void live_close(void);
 
-/* Waits until no answer is live, at most `ms`. Whether that was reached. */
+/* Waits until no place is taken, at most `ms`. Whether that was reached. */
 bool live_wait(int64_t ms);
 
 /* Stops all answers, those that are about to be listed too. */

@@ -73,7 +73,7 @@ enum outcome prompt_read(struct prompt *prompt, int64_t user, const char *questi
     if (reading.failed)
         return fail_no_memory(failure);
     if (prompt->count == 0)
-        return fail(failure, OUTCOME_NOT_FOUND, "The conversation was deleted.");
+        return fail(failure, OUTCOME_NOT_FOUND, "The question was deleted.");
     for (size_t i = 0; i < prompt->count / 2; i++) { /* oldest first */
         struct completion_message other = prompt->messages[i];
         prompt->messages[i] = prompt->messages[prompt->count - 1 - i];

@@ -63,10 +63,13 @@ static void store_end(struct answer *answer, struct ending *ending)
 {
     enum { TRIES = 5, PAUSE_MS = 500 };
     struct failure trouble;
-    for (int i = 0; i < TRIES; i++) {
+    for (int i = 1; i <= TRIES; i++) {
         if (ending_store(answer, ending, &trouble) == OUTCOME_OK)
             return;
-        clock_sleep_ms(PAUSE_MS);
+        if (atomic_load(&answer->stop_why) == STOP_SHUTDOWN)
+            break; /* there is no time: the keeper makes the last try */
+        if (i < TRIES)
+            clock_sleep_ms(PAUSE_MS);
     }
     log_error("the end of answer %s cannot be stored yet: %s", answer->id, trouble.message);
     live_keep(answer, ending);

@@ -113,7 +113,7 @@ bool output_send_waiting(struct output *output)
         buf_free(&output->waiting);
         output->sent = 0;
         output->stalled_since_ms = 0;
-    } else if (output->sent > output->waiting.len / 2) { /* now and then, so that each byte is moved once */
+    } else if (output->sent > output->waiting.len / 2) { /* so that no more is moved than was sent */
         buf_drop(&output->waiting, output->sent);
         output->sent = 0;
     }
@@ -123,17 +123,19 @@ bool output_send_waiting(struct output *output)
 /* What the loop must be told about: EPOLLOUT only while something waits, because a Unix socket reports it after each read of the peer. */
 static uint32_t wanted_events(const struct output *output)
 {
-    uint32_t events = EPOLLET; /* EPOLLHUP and EPOLLERR are always told */
+    uint32_t events = EPOLLRDHUP | EPOLLET; /* EPOLLHUP and EPOLLERR are always told */
     return output->waiting.len > 0 ? events | EPOLLOUT : events;
 }
 
-/* EPOLLHUP and EPOLLERR: the host server has closed. EPOLLRDHUP alone is no leaving: lighttpd passes on a client's FIN, and a client may close its side once its
-   question is sent and go on reading. One that has really left makes the next writes fail, the heartbeat's at the latest. */
+/* EPOLLHUP and EPOLLERR: the host server has closed. EPOLLRDHUP alone is no leaving: lighttpd passes on a client's FIN (tcp-fin-propagate), and a client may close
+   its side once its question is sent and go on reading. One that has really left makes the next writes fail, so the owner had better write soon. */
 static void socket_ready(struct watch *watch, uint32_t events)
 {
     struct request *request = watch->arg;
     struct output *output = &request->output;
     bool had_waiting = output->waiting.len > 0;
+    if ((events & EPOLLRDHUP) != 0)
+        output->half_closed = true;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0)
         output->broken = true;
     if (!output->broken && (events & EPOLLOUT) != 0)

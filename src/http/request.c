@@ -217,9 +217,14 @@ bool request_is_gone(const struct request *request)
     return request->output.broken;
 }
 
+bool request_is_doubtful(const struct request *request)
+{
+    return request->output.half_closed;
+}
+
 size_t request_waiting(const struct request *request)
 {
-    return request->output.waiting.len;
+    return request->output.waiting.len - request->output.sent;
 }
 
 int64_t request_stalled_since(const struct request *request)

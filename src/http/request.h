@@ -48,6 +48,9 @@ const char *request_user_name(const struct request *request); /* "" is the local
 /* Whether the client or the host server is known to have gone. */
 bool request_is_gone(const struct request *request);
 
+/* Whether the client has closed its side: it may be gone, or it may only have nothing more to say. Writing to it tells. */
+bool request_is_doubtful(const struct request *request);
+
 /* Bytes of the answer that wait for the client to take them. */
 size_t request_waiting(const struct request *request);
 

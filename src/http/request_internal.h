@@ -20,6 +20,7 @@ struct output {
     struct buf waiting;      /* framed bytes that the socket did not take yet, … */
     size_t sent;             /* … of which so many have left */
     int64_t stalled_since_ms;
+    bool half_closed;        /* the host server has passed on the client's FIN */
     bool broken;             /* a write failed: the connection to the host server is of no use any more */
     bool watched;            /* the loop knows the socket */
     struct watch watch;

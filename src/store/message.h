@@ -1,7 +1,8 @@
 /*
  * Messages: the beginning and the end of a turn, a conversation's tree, the history that a model is sent, Stop.
  *
- * A message is named by its id. Row numbers are used again after a deletion, so none leaves a transaction. Neighbours: conversation.h. Leaves out: JSON; what a turn does between its two transactions (src/chat/turn.c).
+ * A message is named by its id. Row numbers are used again after a deletion, so none leaves a transaction. Neighbours: conversation.h. Leaves out: JSON; what
+ * a turn does between its two transactions (src/chat/turn.c).
  */
 #ifndef PARLEY_MESSAGE_H
 #define PARLEY_MESSAGE_H

@@ -1,8 +1,9 @@
 // Clients that leave, read slowly or press Stop.
 import test, { before, after, beforeEach, describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { shared, withServer, startServer, lockDatabase } from './server.js';
-import { simple, held, gate, SCALE, neverEnding, stallAfter, silentStall, sleep, within, USAGE } from '../provider/provider.js';
+import net from 'node:net';
+import { shared, withServer, startServer, lockDatabase, gone } from './server.js';
+import { startProvider, simple, held, gate, SCALE, neverEnding, stallAfter, silentStall, sleep, within, USAGE } from '../provider/provider.js';
 import { request, post, stream, chat, chatStream, chatWhole, conversation, list, settled, slowReader, readChat, readStream, assertError } from './client.js';
 
 const opts = { timeout: 120_000 * SCALE };
@@ -226,7 +227,7 @@ describe('Stop', () => {
     assert.equal(answer.content, '');
   });
 
-  test('in the pause between two tries', opts, () => withServer({ settings: { RETRY_BASE_SECONDS: '20', RETRY_CAP_SECONDS: '30' } }, async (s, p) => {
+  test('in the pause between two tries', opts, () => withServer({ settings: { RETRY_AFTER_CAP_SECONDS: '30' } }, async (s, p) => {
     p.respond(async (req, io) => io.json({ error: { message: 'x' } }, 429, { 'retry-after': '20' }));
     const going = stream(`${s.url}/chat/stream`, { message: 'Hi' });
     await p.waitForChat(1);
@@ -376,4 +377,58 @@ describe('trouble with the database in mid-answer', () => {
       assert.equal(answer.status, 'done');
     });
   });
+});
+
+test('a client that has closed its side and goes on reading gets the whole answer', opts, async () => {
+  const g = gate();
+  at.p.respond(held('first ', g, 'last'));
+  const port = Number(new URL(at.s.url).port);
+  const body = JSON.stringify({ message: 'Hi' });
+  const socket = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  let text = '';
+  socket.on('data', (d) => { text += d; });
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.end(`POST /chat HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  await at.p.waitForChat(1);
+  await sleep(1.5);                                          // long enough for a ping or two
+  g.open();
+  await within(10, closed, 'the end of the answer');
+  assert.match(text, /first /);
+  assert.match(text, /last/);
+  assert.match(text, /data: \[DONE\]/);
+});
+
+test('a client that leaves during silence is noticed although nothing is said', opts, async () => {
+  await withServer({ settings: { HEARTBEAT_SECONDS: '60' } }, async (s, p) => {
+    const g = gate();
+    p.respond(held('first ', g, 'last'));
+    const c = await stream(`${s.url}/chat/stream`, { message: 'Hi' });
+    const { conversation_id: id } = await idOf(c);
+    await c.until((e) => /first/.test(e.data));
+    c.close('fin');
+    await s.logged(/a client left the answer/, 10);         // by the pings that follow a FIN: the heartbeat is a minute away
+    g.open();
+    assert.equal((await settled(s, id)).answer.content, 'first last');
+  });
+});
+
+test('a stop while the database is locked takes no longer with many unsaved answers, and says what is lost', opts, async () => {
+  const p = await startProvider();
+  const s = await startServer({ settings: { LLM_BASE_URL: p.url, DB_BUSY_SECONDS: '1', SHUTDOWN_SECONDS: '0.2' } });
+  try {
+    const g = gate();
+    p.respond(held('text ', g, 'end'));
+    const streams = await Promise.all(Array.from({ length: 8 }, () => stream(`${s.url}/chat/stream`, { message: 'Hi' })));
+    await Promise.all(streams.map((c) => c.until((e) => /text/.test(e.data))));
+    const lock = await lockDatabase(s.db);
+    const [worker] = s.workerPids();
+    const since = performance.now();
+    process.kill(worker, 'SIGTERM');
+    await gone(worker, 15);
+    assert.ok(performance.now() - since < 14_000 * SCALE, 'two waits for the database, not eight');
+    assert.equal([...s.log().matchAll(/is lost: it could not be stored/g)].length, 8);
+    await lock.release();
+    g.open();
+    for (const c of streams) c.close();
+  } finally { await s.stop({ check: false }); await p.stop(); }
 });
