@@ -4,7 +4,7 @@
 -- since 1970-01-01 UTC. `public_id` is what clients see; `id` never leaves the program. An existing file is brought up to date by the numbered steps in
 -- src/store/upgrade.c, after a copy was made. docs/store.md says why things are as they are.
 
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 
 -- Who may have conversations. Rows appear when somebody asks for the first time.
 CREATE TABLE users (
@@ -78,6 +78,12 @@ CREATE TABLE messages (
 CREATE INDEX messages_by_parent ON messages (parent_id);
 -- The few that are being written now.
 CREATE INDEX messages_streaming ON messages (process) WHERE status = 'streaming';
+
+-- What GET /metrics shows, summed over all processes. They add to it from time to time.
+CREATE TABLE counters (
+    name  TEXT PRIMARY KEY,            -- the series as Prometheus names it
+    value INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- Full-text search over titles and messages. The rowid says whose row it is and where it belongs: user (20 bits), conversation (25), seq (18, 0 is the
 -- title). So a search looks only at the range of its user, and finds conversations without touching a message. The triggers need nothing but SQLite

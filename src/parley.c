@@ -6,12 +6,15 @@
 #include "parley.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +24,7 @@
 #include "base/loop.h"
 #include "base/settings.h"
 #include "chat/live.h"
+#include "http/cgi.h"
 #include "http/worker.h"
 #include "llm/provider.h"
 #include "llm/relay.h"
@@ -35,7 +39,7 @@ struct options {
 };
 
 static const char help[] =
-    "A web server starts it as a FastCGI program (standard input is then the socket), or:\n"
+    "A web server starts it as a FastCGI program (standard input is then the socket) or as a CGI program, or:\n"
     "  --listen ADDRESS   serve at unix:/path/to/socket or 127.0.0.1:port\n"
     "  --config FILE      read settings from FILE, not from PARLEY_CONFIG or .env\n"
     "  --check            print what is set, try database and provider, and end\n"
@@ -45,7 +49,7 @@ static const char help[] =
 
 static bool read_options(int argc, char **argv, struct options *options)
 {
-    if (getenv("GATEWAY_INTERFACE") != NULL)
+    if (cgi_is_asked())
         return true; /* under CGI the arguments are a visitor's query string (RFC 3875 section 4.4) */
     for (int i = 1; i < argc; i++) {
         const char *next = i + 1 < argc ? argv[i + 1] : NULL;
@@ -92,41 +96,107 @@ static void wait_for_stop(const sigset_t *set)
     log_info("stopping (%s)", strsignal(number));
 }
 
-/* Gives running answers their time; a second order cuts it short. */
+/* Gives running answers their time; a second order cuts it short. An order that comes at once after the first is the same one: systemd tells each process of a
+   service to stop, and then lighttpd tells us again. */
 static void finish_answers(const sigset_t *set)
 {
-    enum { SLICE_MS = 100 };
+    enum { SLICE_MS = 100, SAME_ORDER_MS = 1000 };
     static const struct timespec now = {0};
-    for (int64_t end_ms = clock_mono_ms() + settings.shutdown_ms; clock_mono_ms() < end_ms;)
-        if (live_wait(SLICE_MS) || sigtimedwait(set, NULL, &now) > 0)
+    int64_t start_ms = clock_mono_ms();
+    while (clock_mono_ms() < start_ms + settings.shutdown_ms)
+        if (live_wait(SLICE_MS) || (sigtimedwait(set, NULL, &now) > 0 && clock_mono_ms() >= start_ms + SAME_ORDER_MS))
             break;
     live_stop_all(STOP_SHUTDOWN); /* what is left is stored as it is */
     if (!live_wait(STORE_END_MS))
         log_error("some answers could not be stored in time");
 }
 
-static int serve(const char *name, int listen_fd)
+/* Starts what a request needs beside its own thread. */
+static bool start_threads(enum live_count count)
 {
-    sigset_t set;
-    block_signals(&set);
     (void)umask(077); /* the database is nobody else's */
-    if (!loop_start() || !relay_start() || !live_start() ||
-        !worker_start(listen_fd, (int)settings.max_streams + LIMIT_SPARE_THREADS, routes_serve))
+    return loop_start() && live_start(count);
+}
+
+/* The worker: until it is told to stop. `set` is blocked. */
+static int serve(const char *name, int listen_fd, const sigset_t *set, enum live_count count)
+{
+    if (!start_threads(count) || !relay_start() || !worker_start(listen_fd, (int)settings.max_streams + LIMIT_SPARE_THREADS, routes_serve))
         return EXIT_BAD;
     log_info("%s %s serves, up to %lld answers at a time", name, PARLEY_VERSION, (long long)settings.max_streams);
     if (settings.redis_url[0] != '\0')
         log_info("REDIS_URL is set but not needed: conversations are in %s", settings.db_path);
 
-    wait_for_stop(&set);
+    wait_for_stop(set);
     live_close();
     worker_stop_accepting();
-    finish_answers(&set);
+    finish_answers(set);
     if (!worker_wait_idle(DRAIN_MS)) {
         log_warning("%d requests were still open at the end", worker_open_requests());
         live_stop();
         _exit(0); /* their threads still use everything: leave it to the kernel */
     }
     worker_end();
+    relay_stop();
+    live_stop();
+    loop_stop();
+    db_close();
+    return 0;
+}
+
+/* mod_fcgid follows its SIGTERM with SIGKILL after a moment, also when Apache only reloads its configuration. So the process that it knows is a front which
+   does nothing; the worker is its child, in a session of its own, is told to stop when the front ends in whatever way, and takes the time it needs. */
+static int serve_behind_front(const char *name, int listen_fd, const sigset_t *set)
+{
+    pid_t front = getpid(), worker = fork();
+    if (worker < 0)
+        log_warning("OUTLIVE_HOST: the system gives no second process");
+    if (worker == 0) {
+        (void)setsid();
+        (void)prctl(PR_SET_PDEATHSIG, SIGTERM); /* fails for no valid signal */
+        if (getppid() != front)
+            return 0;
+    }
+    if (worker <= 0)
+        return serve(name, listen_fd, set, LIVE_COUNT_ALL);
+    (void)close(listen_fd);
+    sigset_t orders = *set;
+    int number;
+    (void)sigaddset(&orders, SIGCHLD);
+    (void)pthread_sigmask(SIG_BLOCK, &orders, NULL);
+    do
+        number = sigwaitinfo(&orders, NULL);
+    while (number < 0);
+    int status = 0;
+    if (number == SIGCHLD && waitpid(worker, &status, WNOHANG) == worker)
+        return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_BAD;
+    return 0;
+}
+
+static void *obey_stop(void *arg)
+{
+    const sigset_t *set = arg;
+    wait_for_stop(set);
+    live_close();
+    finish_answers(set);
+    return NULL;
+}
+
+/* The child of a plain CGI program: serves the one request, and ends when its answer is stored. */
+static int serve_cgi(int connection, sigset_t *set)
+{
+    pthread_t obeying;
+    if (!start_threads(LIVE_COUNT_ALL))
+        return EXIT_BAD;
+    int error = pthread_create(&obeying, NULL, obey_stop, set);
+    if (error == 0)
+        (void)pthread_detach(obeying); /* it waits until the process ends */
+    else
+        log_warning("the thread for signals cannot start: %s", strerror(error));
+    if (!worker_serve_one(connection, routes_serve))
+        return EXIT_BAD;
+    while (!worker_wait_idle(DRAIN_MS))
+        continue; /* a client that takes nothing is given up after CLIENT_STALL_SECONDS */
     relay_stop();
     live_stop();
     loop_stop();
@@ -159,6 +229,7 @@ static int check(void)
 int parley_main(int argc, char **argv, const struct parley_app *app)
 {
     struct options options = {0};
+    int connection = cgi_is_asked() && !worker_is_spawned() ? cgi_split() : -1; /* before anything is opened */
     (void)mallopt(M_ARENA_MAX, ARENAS); /* hundreds of threads need not have an arena each */
     if (!read_options(argc, argv, &options)) {
         (void)fprintf(stderr, "%s\n%s", app->name, help);
@@ -180,6 +251,10 @@ int parley_main(int argc, char **argv, const struct parley_app *app)
     }
     if (options.check)
         return check();
+    sigset_t set;
+    block_signals(&set);
+    if (connection >= 0)
+        return serve_cgi(connection, &set);
     int listen_fd = STDIN_FILENO;
     if (options.listen != NULL)
         listen_fd = worker_listen(options.listen);
@@ -189,7 +264,9 @@ int parley_main(int argc, char **argv, const struct parley_app *app)
         (void)fprintf(stderr, "%s was not started by a web server. See --help.\n", app->name);
         return EXIT_USAGE;
     }
-    int status = serve(app->name, listen_fd);
+    if (options.listen == NULL && settings.outlive_host)
+        return serve_behind_front(app->name, listen_fd, &set);
+    int status = serve(app->name, listen_fd, &set, LIVE_COUNT_OWN);
     if (options.listen != NULL && strncmp(options.listen, "unix:", 5) == 0)
         (void)unlink(options.listen + 5); /* gone already: fine */
     return status;

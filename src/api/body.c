@@ -22,26 +22,49 @@ static enum outcome check_type(const struct request *request, struct failure *fa
     return fail(failure, OUTCOME_BAD_TYPE, "The body must be JSON, sent with \"Content-Type: application/json\".");
 }
 
+static enum outcome parse(const struct buf *text, json_object **body, struct failure *failure)
+{
+    const char *why = NULL;
+    enum outcome outcome = OUTCOME_OK;
+    *body = json_read(text->data, text->len, &why);
+    if (why != NULL)
+        outcome = fail(failure, OUTCOME_BAD_JSON, "The body is not usable JSON: %s.", why);
+    else if (!json_object_is_type(*body, json_type_object))
+        outcome = fail(failure, OUTCOME_BAD_JSON, "The body must be a JSON object.");
+    if (outcome != OUTCOME_OK) {
+        json_object_put(*body);
+        *body = NULL;
+    }
+    return outcome;
+}
+
+static enum outcome read_text(struct request *request, struct buf *text, struct failure *failure)
+{
+    buf_init(text, (size_t)settings.max_body_bytes + 4096);
+    return request_read_body(request, (size_t)settings.max_body_bytes, text, failure);
+}
+
 enum outcome body_read(struct request *request, json_object **body, struct failure *failure)
 {
     enum outcome outcome = check_type(request, failure);
     if (outcome != OUTCOME_OK)
         return outcome;
     struct buf text;
-    const char *why = NULL;
-    buf_init(&text, (size_t)settings.max_body_bytes + 4096);
-    outcome = request_read_body(request, (size_t)settings.max_body_bytes, &text, failure);
-    if (outcome == OUTCOME_OK) {
-        *body = json_read(text.data, text.len, &why);
-        if (why != NULL)
-            outcome = fail(failure, OUTCOME_BAD_JSON, "The body is not usable JSON: %s.", why);
-        else if (!json_object_is_type(*body, json_type_object))
-            outcome = fail(failure, OUTCOME_BAD_JSON, "The body must be a JSON object.");
-        if (outcome != OUTCOME_OK) {
-            json_object_put(*body);
-            *body = NULL;
-        }
-    }
+    outcome = read_text(request, &text, failure);
+    if (outcome == OUTCOME_OK)
+        outcome = parse(&text, body, failure);
+    buf_free(&text);
+    return outcome;
+}
+
+enum outcome body_read_if_any(struct request *request, json_object **body, struct failure *failure)
+{
+    struct buf text;
+    enum outcome outcome = read_text(request, &text, failure);
+    if (outcome == OUTCOME_OK && text.len > 0)
+        outcome = check_type(request, failure);
+    if (outcome == OUTCOME_OK && text.len > 0)
+        outcome = parse(&text, body, failure);
     buf_free(&text);
     return outcome;
 }

@@ -11,6 +11,9 @@
 /* Reads the body as one JSON object. *body is a reference of the caller. OUTCOME_BAD_TYPE, OUTCOME_TOO_LARGE, OUTCOME_BAD_JSON or OUTCOME_BAD_REQUEST. */
 enum outcome body_read(struct request *request, json_object **body, struct failure *failure);
 
+/* The same, but *body stays as it is when the request has no body. CONTENT_LENGTH does not tell: it is missing from a chunked request under mod_fcgid and CGI. */
+enum outcome body_read_if_any(struct request *request, json_object **body, struct failure *failure);
+
 /* Each of these looks at the field `name`; absent and null leave *value as it is. OUTCOME_BAD_FIELD when it is of another type or outside the bounds. */
 enum outcome body_text(json_object *body, const char *name, size_t max_bytes, const char **value, struct failure *failure);
 enum outcome body_flag(json_object *body, const char *name, int *value, struct failure *failure);

@@ -229,19 +229,32 @@ static enum outcome read_change(json_object *body, struct conversation_change *c
     return outcome;
 }
 
+/* Where the new conversation is, below whatever prefix the client used (RFC 9110 section 10.2.2). */
+static void name_place(struct request *request, const char *id)
+{
+    const char *prefix;
+    size_t len = request_prefix(request, &prefix);
+    struct buf place;
+    buf_init(&place, LIMIT_HEADER_BYTES);
+    buf_add(&place, prefix, len);
+    buf_addf(&place, "/conversations/%s", id);
+    response_header(request, "Location", place.data);
+    buf_free(&place);
+}
+
 enum outcome conversations_add(struct request *request, struct failure *failure)
 {
     json_object *body = NULL;
     struct conversation_change wanted = {.pinned = -1, .archived = -1};
     char id[ID_BYTES];
-    enum outcome outcome = OUTCOME_OK;
-    if (request_variable(request, "CONTENT_LENGTH")[0] != '\0' && strcmp(request_variable(request, "CONTENT_LENGTH"), "0") != 0)
-        outcome = body_read(request, &body, failure); /* nothing at all is fine too */
+    enum outcome outcome = body_read_if_any(request, &body, failure);
     if (outcome == OUTCOME_OK)
         outcome = read_change(body, &wanted, failure);
     if (outcome == OUTCOME_OK)
         outcome = conversation_add(request_user(request), wanted.title != NULL ? wanted.title : "", wanted.metadata != NULL ? wanted.metadata : "{}",
                                    id, failure);
+    if (outcome == OUTCOME_OK)
+        name_place(request, id);
     if (outcome == OUTCOME_OK)
         outcome = answer_conversation(request, 201, id, false, failure);
     json_object_put(body);

@@ -21,6 +21,9 @@ const struct route routes[] = {
     {"DELETE", "/conversations/{}", ROUTE_USER, conversations_delete},
     {"DELETE", "/conversations/{}/messages", ROUTE_USER, conversations_clear},
     {"POST", "/conversations/{}/stop", ROUTE_USER, conversations_stop},
+    {"GET", "/", ROUTE_OPEN, page_get},
+    {"GET", "/diagnose/stream", ROUTE_OPEN, diagnose_stream_get},
+    {"GET", "/metrics", ROUTE_OPEN, metrics_get},
     {"GET", "/health", ROUTE_OPEN, health_get},
     {"GET", "/ready", ROUTE_OPEN, ready_get},
 };
@@ -47,15 +50,6 @@ static enum outcome handle(struct request *request, struct failure *failure)
     return outcome == OUTCOME_OK ? route->handle(request, failure) : outcome;
 }
 
-/* An unread body can cost the client our answer: see request_read_body(). */
-static void drop_body(struct request *request)
-{
-    struct buf none;
-    buf_init(&none, 1);
-    (void)request_read_body(request, 0, &none, NULL); /* its failure is what is wanted */
-    buf_free(&none);
-}
-
 void routes_serve(struct request *request)
 {
     int64_t started_ms = clock_mono_ms();
@@ -66,9 +60,7 @@ void routes_serve(struct request *request)
     log_debug("%s: %s, %lld ms", what, outcome_code(outcome), (long long)(clock_mono_ms() - started_ms));
     if (outcome == OUTCOME_DETACHED)
         return;
-    if (outcome != OUTCOME_OK) {
-        drop_body(request);
+    if (outcome != OUTCOME_OK)
         response_failure(request, &failure);
-    }
     request_finish(request);
 }

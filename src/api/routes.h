@@ -28,6 +28,11 @@ enum outcome conversations_delete(struct request *request, struct failure *failu
 enum outcome conversations_clear(struct request *request, struct failure *failure);
 enum outcome conversations_stop(struct request *request, struct failure *failure);
 
+/* page.c, diagnose.c, metrics.c */
+enum outcome page_get(struct request *request, struct failure *failure);
+enum outcome diagnose_stream_get(struct request *request, struct failure *failure);
+enum outcome metrics_get(struct request *request, struct failure *failure);
+
 /* health.c */
 enum outcome health_get(struct request *request, struct failure *failure);
 enum outcome ready_get(struct request *request, struct failure *failure);

@@ -13,6 +13,7 @@ enum {
     LIMIT_BODY_BYTES = 64 * 1024 * 1024,     /* upper bound of the setting MAX_BODY_BYTES */
     LIMIT_BODY_DRAIN_BYTES = 256 * 1024 * 1024, /* how much of a refused body is read and thrown away */
     LIMIT_JSON_DEPTH = 32,                   /* nesting of a JSON text from outside */
+    LIMIT_VARIABLES_BYTES = 1024 * 1024,     /* all variables of a plain CGI request */
     LIMIT_PATH_BYTES = 2048,                 /* path of a request, decoded */
     LIMIT_PATH_SEGMENTS = 8,
     LIMIT_QUERY_BYTES = 8192,                /* query string, encoded */
@@ -31,6 +32,7 @@ enum {
 enum {
     LIMIT_RESPONSE_BYTES = 256 * 1024 * 1024, /* a whole answer waiting for a slow client */
     LIMIT_HEADER_BYTES = 16 * 1024,           /* response headers */
+    LIMIT_METRICS_BYTES = 64 * 1024,          /* what GET /metrics says */
     LIMIT_SSE_TEXT_BYTES = 16 * 1024,         /* text merged into one event for a client that lags */
     LIMIT_ERROR_BYTES = 512                   /* an error sentence */
 };

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -26,7 +27,8 @@ enum kind {
     CHOICE,  /* a text that is one of those in `choices` */
     WHOLE,   /* int64_t */
     NUMBER,  /* double */
-    SECONDS  /* given in seconds with a fraction, kept as int64_t milliseconds */
+    SECONDS, /* given in seconds with a fraction, kept as int64_t milliseconds */
+    FLAG     /* `on` or `off`, and their usual other names */
 };
 
 struct row {
@@ -58,7 +60,7 @@ static struct row rows[] = {
     {"HISTORY_MESSAGES", NULL, WHOLE, FIELD(history_messages), "20", 1, LIMIT_HISTORY_MESSAGES, NULL,
      "How many messages of a conversation the model is sent, the new one included.", NULL},
     {"MAX_STREAMS", NULL, WHOLE, FIELD(max_streams), "256", 1, LIMIT_STREAMS, NULL,
-     "Answers that one process makes at a time; beyond: 503 `overloaded`.", NULL},
+     "Answers that are made at a time; beyond: 503 `overloaded`. Counted per process, or over all of them where a process serves one request (plain CGI, mod_fcgid).", NULL},
     {"MAX_MESSAGE_CHARS", NULL, WHOLE, FIELD(max_message_chars), "100000", 1, 10e6, NULL, "Longest message, in characters.", NULL},
     {"MAX_BODY_BYTES", NULL, WHOLE, FIELD(max_body_bytes), "8388608", 1024, LIMIT_BODY_BYTES, NULL, "Largest request body.", NULL},
     {"MAX_ANSWER_BYTES", NULL, WHOLE, FIELD(max_answer_bytes), "4194304", 64, LIMIT_ANSWER_BYTES, NULL,
@@ -89,6 +91,10 @@ static struct row rows[] = {
     {"LOG_LEVEL", NULL, CHOICE, FIELD(log_level), "info", 0, 0, " debug info warning warn error ", "`debug`, `info`, `warning` or `error`.", NULL},
     {"APP_HOST", NULL, TEXT, FIELD(app_host), "127.0.0.1", 0, 0, NULL, "Address that `make run` serves on.", NULL},
     {"APP_PORT", NULL, WHOLE, FIELD(app_port), "8000", 1, 65535, NULL, "Port that `make run` serves on.", NULL},
+    {"PARLEY_PREFIX", NULL, TEXT, FIELD(prefix), "", 0, 0, NULL,
+     "Path below which the host server has the program, such as `/parley`. Not needed for a plain CGI program.", NULL},
+    {"OUTLIVE_HOST", NULL, FLAG, FIELD(outlive_host), "off", 0, 0, NULL,
+     "For a host server that kills its programs at once (mod_fcgid): a second process does the work, and running answers are finished.", NULL},
     {"REDIS_URL", NULL, TEXT, FIELD(redis_url), "", 0, 0, NULL, "Not needed, and ignored: conversations are in SQLite.", NULL},
 };
 
@@ -126,6 +132,17 @@ static void add_credentials(const char *value)
     mem_free(copy);
 }
 
+static bool read_flag(const char *value, bool *flag)
+{
+    static const char *const names[] = {"off", "on", "false", "true", "no", "yes", "0", "1"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp(value, names[i]) == 0) {
+            *flag = i % 2 != 0;
+            return true;
+        }
+    return false;
+}
+
 /* Puts a row's value into its field. False, after a complaint, when the value is not of the row's kind. */
 static bool row_apply(const struct row *row)
 {
@@ -152,6 +169,11 @@ static bool row_apply(const struct row *row)
             return true;
         }
         (void)fprintf(complain_on, "%s: \"%s\" is not one of:%s\n", row->name, value, row->choices);
+        return false;
+    case FLAG:
+        if (read_flag(value, field))
+            return true;
+        (void)fprintf(complain_on, "%s: \"%s\" is neither on nor off\n", row->name, value);
         return false;
     case WHOLE:
     case NUMBER:
@@ -314,6 +336,21 @@ static bool place_db(void)
     return true;
 }
 
+/* The prefix as paths are compared with it: "/parley", whatever slashes it was written with. */
+static bool place_prefix(void)
+{
+    struct row *row = row_find("PARLEY_PREFIX");
+    if (row == NULL || row->value == NULL)
+        return row != NULL;
+    size_t len = strlen(row->value);
+    while (len > 0 && row->value[len - 1] == '/')
+        row->value[--len] = '\0';
+    if (len == 0 || row->value[0] == '/')
+        return true;
+    (void)fprintf(complain_on, "PARLEY_PREFIX: \"%s\" does not start with a slash\n", row->value);
+    return false;
+}
+
 bool settings_load(const char *program, const char *file, FILE *complaints)
 {
     complain_on = complaints;
@@ -344,7 +381,7 @@ bool settings_load(const char *program, const char *file, FILE *complaints)
     enum log_level level;
     if (settings.log_level != NULL && log_level_read(settings.log_level, &level))
         log_set_level(level);
-    return place_db() && good;
+    return place_db() && place_prefix() && good;
 }
 
 const char *settings_text(const char *name)

@@ -34,6 +34,8 @@ struct settings {
     int64_t retries, retry_base_ms, retry_cap_ms, retry_after_cap_ms;
     int64_t shutdown_ms;
     const char *log_level;
+    const char *prefix; /* "", or starts with a slash and ends without one */
+    bool outlive_host;
     const char *redis_url;
 };
 

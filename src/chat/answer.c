@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../base/clock.h"
+#include "../base/counter.h"
 #include "../base/log.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
@@ -26,6 +27,7 @@ struct answer *answer_new(const char *conversation, const char *id, const char *
     (void)snprintf(answer->id, sizeof answer->id, "%s", id);
     (void)snprintf(answer->asked_model, sizeof answer->asked_model, "%s", model);
     answer->created_s = clock_unix_ms() / 1000;
+    answer->begun_ms = clock_mono_ms();
     answer->pos = 1; /* the `start` event has taken position 1 */
     answer->status = "streaming";
     buf_init(&answer->text, (size_t)settings.max_answer_bytes);
@@ -178,6 +180,7 @@ static void client_gone(void *arg)
 {
     struct stream *stream = arg;
     log_info("a client left the answer %s", stream->answer->id);
+    counter_client_left();
     stream_close(stream);
 }
 
@@ -282,6 +285,8 @@ static enum outcome add_event(void *arg, enum completion_event type, const char 
     enum outcome outcome = make_room(buf, text, len);
     if (outcome != OUTCOME_OK)
         return outcome;
+    if (answer->run_count == 0)
+        counter_time(COUNTER_FIRST_TOKEN_TIME, loop_now_ms() - answer->begun_ms);
     struct run *last = answer->run_count > 0 ? &answer->runs[answer->run_count - 1] : NULL;
     if (last == NULL || type != COMPLETION_TEXT || last->kind != RUN_TEXT)
         last = add_run(answer, type == COMPLETION_TEXT ? RUN_TEXT : RUN_REASONING, before);

@@ -40,6 +40,7 @@ struct answer {
     char conversation[ID_BYTES], id[ID_BYTES];
     char asked_model[LIMIT_MODEL_NAME_BYTES];
     int64_t created_s; /* Unix seconds */
+    int64_t begun_ms;  /* the same moment on the monotonic clock */
     atomic_bool stop;  /* ends the completion; set by live.c */
     atomic_int stop_why; /* enum stop_why */
     struct answer *next_live; /* live.c's */

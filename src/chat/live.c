@@ -12,10 +12,11 @@
 #include "../base/log.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
+#include "../store/counter.h"
 #include "../store/message.h"
 #include "ending.h"
 
-enum { KEEPER_MS = 200, RETRY_MS = 1000 };
+enum { KEEPER_MS = 200, RETRY_MS = 1000, COUNT_MS = 5000 };
 
 /* An answer whose end could not be stored yet. */
 struct unsaved {
@@ -29,6 +30,7 @@ static struct {
     pthread_cond_t changed;
     pthread_t keeper;
     char process[ID_BYTES];
+    enum live_count count;
     int64_t places; /* taken */
     bool closed, ending;
     enum stop_why stop_all; /* STOP_NOT: not yet */
@@ -204,10 +206,16 @@ static void store_unsaved(void)
     }
 }
 
-/* The last try; what is lost is said. */
+/* The last try; what is lost is said. A database that cannot be written is waited for once, not again for the counters. */
 static void give_up_unsaved(void)
 {
+    struct failure failure; /* the store has logged it */
     store_unsaved();
+    pthread_mutex_lock(&live.lock);
+    bool all_saved = live.unsaved == NULL;
+    pthread_mutex_unlock(&live.lock);
+    if (all_saved)
+        (void)counter_save(&failure);
     for (struct unsaved *unsaved = take_unsaved(); unsaved != NULL; unsaved = take_unsaved()) {
         log_error("the end of answer %s is lost: it could not be stored until the program had to stop", unsaved->answer->id);
         free_unsaved(unsaved);
@@ -232,33 +240,49 @@ static void write_heartbeat(void)
     mem_free(ids);
 }
 
+/* One round of the keeper's work while there are answers. */
+static void keep_answers(int64_t *heartbeat_ms, int64_t *retry_ms)
+{
+    struct failure failure; /* the store has logged it; the next round tries again */
+    (void)message_stops(live.process, stop_one, NULL, &failure);
+    if (clock_mono_ms() - *heartbeat_ms >= MESSAGE_HEARTBEAT_MS) {
+        write_heartbeat();
+        *heartbeat_ms = clock_mono_ms();
+    }
+    if (clock_mono_ms() - *retry_ms >= RETRY_MS) {
+        store_unsaved();
+        *retry_ms = clock_mono_ms();
+    }
+}
+
 static void *keep(void *unused)
 {
     (void)unused;
-    int64_t heartbeat_ms = 0, round_ms = 0, retry_ms = 0;
+    int64_t heartbeat_ms = 0, round_ms = 0, retry_ms = 0, count_ms = 0;
+    bool counted = false; /* since the counters were last saved */
     pthread_mutex_lock(&live.lock);
     while (!live.ending) {
-        if (live.answers == NULL && live.unsaved == NULL) {
+        bool idle = live.answers == NULL && live.unsaved == NULL;
+        if (idle && !counted) {
             pthread_cond_wait(&live.changed, &live.lock);
-            heartbeat_ms = round_ms = retry_ms = clock_mono_ms();
+            heartbeat_ms = round_ms = retry_ms = count_ms = clock_mono_ms();
+            counted = true;
             continue;
         }
-        int64_t left_ms = round_ms + KEEPER_MS - clock_mono_ms();
+        int64_t left_ms = idle ? count_ms + COUNT_MS - clock_mono_ms() : round_ms + KEEPER_MS - clock_mono_ms();
         if (left_ms > 0) {
             (void)wait_changed(left_ms); /* answers come and go meanwhile */
             continue;
         }
-        round_ms = clock_mono_ms();
         pthread_mutex_unlock(&live.lock);
-        struct failure failure; /* the store has logged it; the next round tries again */
-        (void)message_stops(live.process, stop_one, NULL, &failure);
-        if (clock_mono_ms() - heartbeat_ms >= MESSAGE_HEARTBEAT_MS) {
-            write_heartbeat();
-            heartbeat_ms = clock_mono_ms();
-        }
-        if (clock_mono_ms() - retry_ms >= RETRY_MS) {
-            store_unsaved();
-            retry_ms = clock_mono_ms();
+        round_ms = clock_mono_ms();
+        if (!idle)
+            keep_answers(&heartbeat_ms, &retry_ms);
+        if (round_ms - count_ms >= COUNT_MS) {
+            struct failure failure; /* the store has logged it; what was counted is kept */
+            (void)counter_save(&failure);
+            count_ms = clock_mono_ms();
+            counted = !idle;
         }
         pthread_mutex_lock(&live.lock);
     }
@@ -267,8 +291,14 @@ static void *keep(void *unused)
     return NULL;
 }
 
-bool live_start(void)
+int64_t live_most(void)
 {
+    return live.count == LIVE_COUNT_ALL ? settings.max_streams : 0;
+}
+
+bool live_start(enum live_count count)
+{
+    live.count = count;
     if (!id_new(live.process)) {
         log_error("the system gives no random numbers");
         return false;

@@ -2,7 +2,7 @@
  * Which answers this process is making now: how many may be, and how one is stopped.
  *
  * A keeper thread sleeps while there are none. While there are, it writes their heartbeats to the database, reads there who asked for a stop in another process, and
- * stores what could not be stored when it ended. The log of answers that clients can re-attach to will be written by it too. Neighbours: turn.c (enters and
+ * stores what could not be stored when it ended, and adds what was counted to the counters there. The log of answers that clients can re-attach to will be written by it too. Neighbours: turn.c (enters and
  * leaves), ending.h, store/message.h.
  */
 #ifndef PARLEY_LIVE_H
@@ -15,8 +15,14 @@
 
 enum stop_why { STOP_NOT, STOP_BY_USER, STOP_DELETED, STOP_SHUTDOWN };
 
+/* What MAX_STREAMS bounds: the answers of this process, or those of all processes that share the database. */
+enum live_count { LIVE_COUNT_OWN, LIVE_COUNT_ALL };
+
 /* Starts the keeper thread. False after a log line. */
-bool live_start(void);
+bool live_start(enum live_count count);
+
+/* How many answers all processes together may be making when another begins; 0: that is not counted. */
+int64_t live_most(void);
 
 /* Ends it, after a last try to store what could not be stored: at most two waits for the database. What is lost is logged. */
 void live_stop(void);

@@ -4,6 +4,7 @@
 #include "turn.h"
 
 #include "../base/clock.h"
+#include "../base/counter.h"
 #include "../base/log.h"
 #include "../base/settings.h"
 #include "../store/message.h"
@@ -11,8 +12,6 @@
 #include "live.h"
 #include "prompt.h"
 #include "title.h"
-
-enum { OVERLOADED_RETRY_S = 5 };
 
 /* Asks the model and waits for the end. */
 static enum outcome ask(const struct turn *turn, struct answer *answer, const char *question, struct completion_result *result, struct failure *failure)
@@ -89,6 +88,15 @@ static enum outcome refuse_answer(const struct message_begin *begin, struct fail
     return failure->outcome;
 }
 
+static void count(const struct answer *answer, const struct ending *ending)
+{
+    counter_answer(ending->status);
+    counter_tokens(&ending->result.usage);
+    counter_time(COUNTER_ANSWER_TIME, clock_mono_ms() - answer->begun_ms);
+    if (ending->failure.outcome != OUTCOME_OK)
+        counter_answer_failure(ending->failure.outcome);
+}
+
 /* Makes the answer that a turn has begun with. The turn's place is taken. */
 static enum outcome make_answer(const struct turn *turn, const struct message_begin *begin, struct request *request, const struct dialect *dialect,
                                 struct answer **finished, struct failure *failure)
@@ -105,6 +113,7 @@ static enum outcome make_answer(const struct turn *turn, const struct message_be
     enum outcome outcome = ask(turn, answer, begin->question, &ending.result, &ending.failure);
     ending.status = name_ending(outcome, answer, &ending.failure);
     store_end(answer, &ending);
+    count(answer, &ending);
     live_remove(answer);
     answer_end(answer, &ending);
 
@@ -123,11 +132,8 @@ static enum outcome make_answer(const struct turn *turn, const struct message_be
 enum outcome turn_run(const struct turn *turn, struct request *request, const struct dialect *dialect, struct answer **finished,
                       struct failure *failure)
 {
-    if (!live_enter()) {
-        (void)fail(failure, OUTCOME_OVERLOADED, "The server is answering as many questions as it can. Please try again in a moment.");
-        failure->retry_after_s = OVERLOADED_RETRY_S;
-        return OUTCOME_OVERLOADED;
-    }
+    if (!live_enter())
+        return message_overloaded(failure);
     char title[TITLE_BYTES];
     title_make(turn->message, turn->message_len, title);
     struct message_begin begin = {
@@ -140,6 +146,7 @@ enum outcome turn_run(const struct turn *turn, struct request *request, const st
         .title = title,
         .metadata = turn->metadata,
         .process = live_process(),
+        .max_running = live_most(),
     };
     enum outcome outcome = message_begin_turn(&begin, failure);
     if (outcome == OUTCOME_OK) /* from here on the answer is in the database, and every way out stores its end */

@@ -12,7 +12,9 @@
 
 #include "../base/log.h"
 #include "../base/mem.h"
+#include "../base/settings.h"
 #include "../base/utf8.h"
+#include "cgi.h"
 #include "request_internal.h"
 
 enum { READ_TIMEOUT_S = 30 }; /* the host server has the body already: silence means that it is gone */
@@ -23,19 +25,42 @@ const char *request_variable(const struct request *request, const char *name)
     return value != NULL ? value : "";
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+    return len > end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* Takes PARLEY_PREFIX off a path that lies below it. */
+static const char *below_prefix(const char *path)
+{
+    size_t len = strlen(settings.prefix);
+    return strncmp(path, settings.prefix, len) == 0 && path[len] == '/' ? path + len : path;
+}
+
+/* Whether SCRIPT_NAME is the program's own file. A path that a visitor made up may end like one; then there is no such file. */
+static bool is_script(const struct request *request, const char *script)
+{
+    if (!ends_with(script, ".cgi") && !ends_with(script, ".fcgi"))
+        return false;
+    return cgi_is_asked() || access(request_variable(request, "SCRIPT_FILENAME"), F_OK) == 0;
+}
+
 /* The path that routes are matched on. Servers disagree on where they cut it (SCRIPT_NAME + PATH_INFO is always the whole), and behind a
    script in cgi-bin only PATH_INFO is ours. */
 static void find_path(struct request *request)
 {
     const char *script = request_variable(request, "SCRIPT_NAME");
     const char *info = request_variable(request, "PATH_INFO");
-    size_t len = strlen(script);
-    bool is_script = (len > 4 && strcmp(script + len - 4, ".cgi") == 0) || (len > 5 && strcmp(script + len - 5, ".fcgi") == 0);
-    if (is_script || strcmp(script, "/") == 0)
+    request->is_script = is_script(request, script);
+    if (request->is_script || strcmp(script, "/") == 0)
         script = "";
     if (strlen(script) + strlen(info) > LIMIT_PATH_BYTES)
         return;
-    (void)snprintf(request->path, sizeof request->path, "%s%s", script, info);
+    char whole[LIMIT_PATH_BYTES + 1];
+    (void)snprintf(whole, sizeof whole, "%s%s", script, info);
+    const char *path = request->is_script ? info : below_prefix(whole);
+    (void)snprintf(request->path, sizeof request->path, "%s", request->is_script && *info == '\0' ? "/" : path);
     if (request->path[0] != '/' || !utf8_valid(request->path, strlen(request->path)))
         request->path[0] = '\0';
 }
@@ -47,6 +72,23 @@ bool request_use_path_info(struct request *request)
         return false;
     (void)snprintf(request->path, sizeof request->path, "%s", info);
     return true;
+}
+
+bool request_is_script(const struct request *request)
+{
+    return request->is_script;
+}
+
+size_t request_prefix(const struct request *request, const char **prefix)
+{
+    const char *uri = request_variable(request, "REQUEST_URI");
+    size_t len = strcspn(uri, "?#"), path_len = strlen(request->path);
+    *prefix = uri;
+    bool is_path = uri[0] == '/' && uri[1] != '/' && uri[1] != '\\'; /* in a Location, // would name another host */
+    if (is_path && len >= path_len && strncmp(uri + len - path_len, request->path, path_len) == 0)
+        return len - path_len;
+    *prefix = request->is_script ? request_variable(request, "SCRIPT_NAME") : settings.prefix;
+    return strlen(*prefix);
 }
 
 struct request *request_open(int fd)
@@ -194,6 +236,14 @@ enum outcome request_read_body(struct request *request, size_t max, struct buf *
     enum outcome outcome = read_body(request, max, body, failure);
     FCGX_FreeStream(&request->fcgi.in); /* 8 KB that a long answer does not need */
     return outcome;
+}
+
+void request_drop_body(struct request *request)
+{
+    if (request->fcgi.in == NULL)
+        return;
+    drain_body(request);
+    FCGX_FreeStream(&request->fcgi.in);
 }
 
 void request_set_user(struct request *request, int64_t user, const char *name)

@@ -24,6 +24,13 @@ const char *request_path(const struct request *request); /* decoded, starts with
 bool request_use_path_info(struct request *request);       /* takes PATH_INFO alone for the path; false: it was that already, or there is none */
 const char *request_id(const struct request *request);   /* for the log */
 
+/* Whether the address names the program itself, as in /cgi-bin/chat.cgi/conversations. */
+bool request_is_script(const struct request *request);
+
+/* What stands before request_path() in the address that the client used, such as "/parley" or "/~user/chat": for addresses and cookie paths of our own. Its
+   length (0: nothing) and, in *prefix, its start, which belongs to the request. */
+size_t request_prefix(const struct request *request, const char **prefix);
+
 /* A CGI/1.1 variable (RFC 3875 section 4.1), such as "REMOTE_USER". "" when the server did not set it. */
 const char *request_variable(const struct request *request, const char *name);
 
@@ -35,10 +42,14 @@ enum outcome request_query(const struct request *request, const char *name, char
 const char *request_segment(const struct request *request, size_t index);
 void request_set_segments(struct request *request, char *segments[], size_t count); /* takes the texts */
 
-/* Reads the whole body, at most `max` bytes, into `body` (initialised by the caller). More than that is read away, up to
-   LIMIT_BODY_DRAIN_BYTES, before OUTCOME_TOO_LARGE is returned, because an unread body can cost the client our answer
-   (mod_cgid resets the connection). OUTCOME_BAD_REQUEST when it is shorter than announced. A second call reads nothing. */
+/* Reads the whole body, at most `max` bytes, into `body` (initialised by the caller). More than that is read away, up to LIMIT_BODY_DRAIN_BYTES, before
+   OUTCOME_TOO_LARGE is returned. OUTCOME_BAD_REQUEST when it is shorter than announced. A second call reads nothing. */
 enum outcome request_read_body(struct request *request, size_t max, struct buf *body, struct failure *failure);
+
+/* Reads away a body that nobody has read. response_json() and its kind do so before they answer, because host servers drop an answer that comes before they have
+   sent everything: mod_proxy_fcgi wants to send at least an empty FCGI_STDIN record (503 "error dispatching request"), mod_cgid resets the connection. It may block: a
+   handler calls it before it gives a request to the loop. */
+void request_drop_body(struct request *request);
 
 /* Who asks: row id of the user, set by src/auth before the handler runs. */
 void request_set_user(struct request *request, int64_t user, const char *name);

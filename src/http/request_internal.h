@@ -32,6 +32,7 @@ struct request {
     struct output output;
     char id[ID_BYTES];
     char path[LIMIT_PATH_BYTES + 1];
+    bool is_script; /* SCRIPT_NAME is the program's file */
     char *segments[LIMIT_PATH_SEGMENTS];
     size_t segment_count;
     int64_t user;

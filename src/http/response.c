@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "../base/counter.h"
 #include "../base/json.h"
 #include "../base/log.h"
 #include "request_internal.h"
@@ -27,6 +28,7 @@ static const char *reason(int status)
     case 201: return "Created";
     case 202: return "Accepted";
     case 204: return "No Content";
+    case 302: return "Found";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
     case 403: return "Forbidden";
@@ -55,29 +57,41 @@ static void put_bytes(struct request *request, const char *bytes, size_t len)
     }
 }
 
-void response_json(struct request *request, int status, json_object *body)
+/* Answers with a text and an `end` that is put after it. */
+static void answer_whole(struct request *request, int status, const char *type, const char *text, size_t len, const char *end)
 {
     if (request->headers_sent)
         return;
     request->headers_sent = true;
-    const char *text = json_write(body);
-    if (text == NULL) {
-        text = "{\"error\":{\"code\":\"overloaded\",\"message\":\"The server is out of memory.\"}}";
-        status = 503;
-    }
+    request_drop_body(request);
     struct buf head;
     buf_init(&head, LIMIT_HEADER_BYTES);
-    buf_addf(&head, "Status: %d %s\r\nContent-Type: application/json; charset=utf-8\r\n", status, reason(status));
-    buf_addf(&head, "Content-Length: %zu\r\nCache-Control: no-store, private\r\nVary: Cookie, Authorization\r\n", strlen(text) + 1);
+    buf_addf(&head, "Status: %d %s\r\nContent-Type: %s\r\n", status, reason(status), type);
+    buf_addf(&head, "Content-Length: %zu\r\nCache-Control: no-store, private\r\nVary: Cookie, Authorization\r\n", len + strlen(end));
     buf_add_text(&head, "X-Content-Type-Options: nosniff\r\n");
     buf_add(&head, request->headers.data, request->headers.len);
     buf_add_text(&head, "\r\n");
     if (!buf_failed(&head)) {
         put_bytes(request, head.data, head.len);
-        put_bytes(request, text, strlen(text));
-        put_bytes(request, "\n", 1);
+        put_bytes(request, text, len);
+        put_bytes(request, end, strlen(end));
     }
     buf_free(&head);
+}
+
+void response_text(struct request *request, int status, const char *type, const char *text, size_t len)
+{
+    answer_whole(request, status, type, text, len, "");
+}
+
+void response_json(struct request *request, int status, json_object *body)
+{
+    const char *text = json_write(body);
+    if (text == NULL) {
+        text = "{\"error\":{\"code\":\"overloaded\",\"message\":\"The server is out of memory.\"}}";
+        status = 503;
+    }
+    answer_whole(request, status, "application/json; charset=utf-8", text, strlen(text), "\n");
 }
 
 void response_failure(struct request *request, const struct failure *failure)
@@ -88,6 +102,7 @@ void response_failure(struct request *request, const struct failure *failure)
         int seconds = failure->retry_after_s < LIMIT_RETRY_AFTER_SECONDS ? failure->retry_after_s : LIMIT_RETRY_AFTER_SECONDS;
         buf_addf(&request->headers, "Retry-After: %d\r\n", seconds);
     }
+    counter_error_response(failure->outcome);
     json_object *body = json_object_new_object();
     json_object *error = json_object_new_object();
     json_object_object_add(error, "code", json_object_new_string(outcome_code(failure->outcome)));

@@ -2,7 +2,7 @@
  * The worker of worker.h.
  *
  * Threads block in accept(2) itself, not in FCGX_Accept_r, which is handed the connection (request.c): so a stop can wake exactly the threads
- * that wait for a connection, a request being read is never disturbed, and the kernel wakes one thread for one connection.
+ * that wait for a connection, a request being read is never disturbed, and the kernel wakes one thread for one connection. Threads are added as they are needed.
  */
 #include "worker.h"
 
@@ -25,7 +25,7 @@
 #include "../base/mem.h"
 #include "request_internal.h"
 
-enum { BACKLOG = 1024, WAKE_SIGNAL = SIGUSR2, WAKE_EVERY_MS = 10 };
+enum { BACKLOG = 1024, WAKE_SIGNAL = SIGUSR2 };
 
 struct thread {
     pthread_t id;
@@ -36,11 +36,13 @@ static struct {
     int listen_fd;
     void (*serve)(struct request *request);
     struct thread *threads;
-    int thread_count;
+    int max_threads;
     atomic_bool stopping;
-    pthread_mutex_t lock;
+    pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t ended;
-    int open; /* requests; under lock */
+    int thread_count;
+    int serving; /* threads that have a request */
+    int open;    /* requests, those that the loop has included */
 } worker = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
 
 bool worker_is_spawned(void)
@@ -148,23 +150,65 @@ static int accept_next(struct thread *thread)
     }
 }
 
-static void *run(void *arg)
+static void *run(void *arg);
+
+/* Starts one more thread, with the lock held. */
+static bool add_thread(void)
 {
-    struct thread *thread = arg;
-    int fd;
-    while ((fd = accept_next(thread)) >= 0) {
-        pthread_mutex_lock(&worker.lock);
-        worker.open++;
-        pthread_mutex_unlock(&worker.lock);
-        struct request *request = request_open(fd);
-        if (request == NULL) {
-            worker_request_ended();
-            continue;
-        }
+    pthread_attr_t attributes;
+    int error = pthread_attr_init(&attributes);
+    if (error == 0) {
+        (void)pthread_attr_setstacksize(&attributes, LIMIT_THREAD_STACK_BYTES); /* else the default size holds */
+        struct thread *thread = &worker.threads[worker.thread_count];
+        error = pthread_create(&thread->id, &attributes, run, thread);
+        (void)pthread_attr_destroy(&attributes);
+    }
+    if (error == 0)
+        worker.thread_count++;
+    else
+        log_error("only %d of %d threads could be started: %s", worker.thread_count, worker.max_threads, strerror(error));
+    return error == 0;
+}
+
+/* A thread has got a connection. The last that waited starts another to wait in its place, so a process has no more threads than it once had requests at a time. */
+static void begin_request(void)
+{
+    pthread_mutex_lock(&worker.lock);
+    worker.open++;
+    worker.serving++;
+    if (worker.serving == worker.thread_count && worker.thread_count < worker.max_threads && !atomic_load(&worker.stopping))
+        (void)add_thread(); /* it has logged why not; the next request tries again */
+    pthread_mutex_unlock(&worker.lock);
+}
+
+static void end_serving(void)
+{
+    pthread_mutex_lock(&worker.lock);
+    worker.serving--;
+    pthread_mutex_unlock(&worker.lock);
+}
+
+/* Serves the request on a connection. */
+static void serve_connection(int fd)
+{
+    begin_request();
+    struct request *request = request_open(fd);
+    if (request == NULL) {
+        worker_request_ended();
+    } else {
         log_set_request(request_id(request));
         worker.serve(request); /* which ends or gives away the request */
         log_set_request(NULL);
     }
+    end_serving();
+}
+
+static void *run(void *arg)
+{
+    struct thread *thread = arg;
+    int fd;
+    while ((fd = accept_next(thread)) >= 0)
+        serve_connection(fd);
     return NULL;
 }
 
@@ -197,41 +241,47 @@ static void raise_descriptor_limit(int threads)
         log_warning("the limit of descriptors cannot be raised: %s", strerror(errno));
 }
 
-bool worker_start(int listen_fd, int threads, void (*serve)(struct request *request))
+bool worker_start(int listen_fd, int max_threads, void (*serve)(struct request *request))
 {
     struct sigaction action = {.sa_handler = wake}; /* no SA_RESTART: accept must end */
     sigset_t set;
-    pthread_attr_t attributes;
     worker.listen_fd = listen_fd;
     worker.serve = serve;
-    worker.threads = mem_new((size_t)threads, sizeof *worker.threads);
-    raise_descriptor_limit(threads);
-    if (worker.threads == NULL || FCGX_Init() != 0 || sigemptyset(&action.sa_mask) != 0 || sigaction(WAKE_SIGNAL, &action, NULL) != 0 ||
-        pthread_attr_init(&attributes) != 0) {
+    worker.max_threads = max_threads;
+    worker.threads = mem_new((size_t)max_threads, sizeof *worker.threads);
+    raise_descriptor_limit(max_threads);
+    if (worker.threads == NULL || FCGX_Init() != 0 || sigemptyset(&action.sa_mask) != 0 || sigaction(WAKE_SIGNAL, &action, NULL) != 0) {
         log_error("the worker cannot start");
         return false;
     }
-    (void)pthread_attr_setstacksize(&attributes, LIMIT_THREAD_STACK_BYTES); /* else the default size holds */
     (void)sigemptyset(&set);
     (void)sigaddset(&set, WAKE_SIGNAL);
     (void)pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* inherited by the threads */
-    for (int i = 0; i < threads; i++) {
-        int error = pthread_create(&worker.threads[i].id, &attributes, run, &worker.threads[i]);
-        if (error != 0) {
-            log_error("only %d of %d threads could be started: %s", i, threads, strerror(error));
-            break;
-        }
-        worker.thread_count++;
-    }
+    pthread_mutex_lock(&worker.lock);
+    bool good = add_thread();
+    pthread_mutex_unlock(&worker.lock);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
-    (void)pthread_attr_destroy(&attributes);
-    return worker.thread_count > 0;
+    return good;
+}
+
+bool worker_serve_one(int fd, void (*serve)(struct request *request))
+{
+    worker.serve = serve;
+    if (FCGX_Init() != 0) {
+        log_error("the worker cannot start");
+        return false;
+    }
+    serve_connection(fd);
+    return true;
 }
 
 void worker_stop_accepting(void)
 {
     atomic_store(&worker.stopping, true);
-    for (int i = 0; i < worker.thread_count; i++)
+    pthread_mutex_lock(&worker.lock);
+    int count = worker.thread_count; /* no more are added from now on */
+    pthread_mutex_unlock(&worker.lock);
+    for (int i = 0; i < count; i++)
         while (atomic_load(&worker.threads[i].accepting)) { /* a signal between the check and accept(2) is lost: send it again */
             (void)pthread_kill(worker.threads[i].id, WAKE_SIGNAL);
             clock_sleep_ms(atomic_load(&worker.threads[i].accepting) ? 1 : 0);

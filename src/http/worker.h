@@ -1,7 +1,8 @@
 /*
  * The worker: threads that accept FastCGI requests and serve them one after the other.
  *
- * Neighbours: request.h. Leaves out: what serving means (a function given by the caller), signals (src/parley.c).
+ * Neighbours: request.h, cgi.h (how the request of a plain CGI program gets here). Leaves out: what serving means (a function given by the caller), signals
+ * (src/parley.c).
  */
 #ifndef PARLEY_WORKER_H
 #define PARLEY_WORKER_H
@@ -18,9 +19,13 @@ int worker_listen(const char *address);
 /* Whether standard input is a listening socket, as a host server hands it to a FastCGI program (specification section 2.2). */
 bool worker_is_spawned(void);
 
-/* Starts `threads` threads that accept on `listen_fd` and call `serve` with each request; it finishes the request or hands it to the event
-   loop. False, after a log line, when not even one thread can be started. */
-bool worker_start(int listen_fd, int threads, void (*serve)(struct request *request));
+/* Starts to accept on `listen_fd` and to call `serve` with each request, which finishes it or hands it to the event loop. Threads are added as requests
+   come, up to `max_threads`. False, after a log line, when not even one can be started. */
+bool worker_start(int listen_fd, int max_threads, void (*serve)(struct request *request));
+
+/* Serves the one request of a connection on the calling thread (cgi.h). Instead of worker_start(); afterwards worker_wait_idle() waits until it has been answered.
+   False after a log line. */
+bool worker_serve_one(int fd, void (*serve)(struct request *request));
 
 /* Stops accepting and waits until no thread is in accept any more. Requests in hand go on. */
 void worker_stop_accepting(void);

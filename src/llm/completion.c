@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include "../base/clock.h"
+#include "../base/counter.h"
 #include "../base/log.h"
 #include "../base/loop.h"
 #include "../base/secrets.h"
@@ -207,6 +208,7 @@ enum outcome completion_run(const struct completion_request *request, const stru
             outcome = fail(failure, OUTCOME_STOPPED, "The answer was stopped.");
             break;
         }
+        counter_provider_retry();
     }
     buf_free(&body);
     return outcome;

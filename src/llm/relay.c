@@ -45,6 +45,7 @@ static struct {
     CURLSH *share; /* TLS sessions */
     struct timer timer;
     struct run *fed;
+    bool started;
 } relay;
 
 /* --- batches ------------------------------------------------------------------------------------------------------ */
@@ -327,6 +328,9 @@ void relay_run(struct exchange *exchange)
 {
     struct run run = {.exchange = exchange, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
     exchange->status = 0;
+    exchange->end = EXCHANGE_NO_MEMORY;
+    if (!relay_start())
+        return;
     buf_init(&run.url, 8192);
     buf_init(&run.authorization, 8192);
     run.task = (struct task){.run = start, .arg = &run};
@@ -341,7 +345,7 @@ void relay_run(struct exchange *exchange)
 
 /* --- the relay ---------------------------------------------------------------------------------------------------- */
 
-bool relay_start(void)
+static bool start_curl(void)
 {
     relay.timer = (struct timer){.run = timer_due, .due_ms = INT64_MAX};
     bool good = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
@@ -357,6 +361,16 @@ bool relay_start(void)
     return good;
 }
 
+bool relay_start(void)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    relay.started = relay.started || start_curl();
+    bool started = relay.started;
+    pthread_mutex_unlock(&lock);
+    return started;
+}
+
 static void clean_up(void *unused)
 {
     (void)unused;
@@ -369,6 +383,9 @@ static void clean_up(void *unused)
 
 void relay_stop(void)
 {
+    if (!relay.started)
+        return;
     loop_call(clean_up, NULL); /* closing the connections takes their sockets off the loop */
     curl_global_cleanup();
+    relay.started = false;
 }

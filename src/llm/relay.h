@@ -51,10 +51,11 @@ struct exchange {
     char error[256];         /* curl's own words, for the log */
 };
 
-/* Starts the relay on the event loop, which must run. False after a log line. */
+/* Starts the relay on the event loop, which must run; once started it stays so. relay_run() does this itself: a worker calls it so that its first request need not
+   wait, a plain CGI program leaves it to the requests that ask a provider (it takes some milliseconds). False after a log line. */
 bool relay_start(void);
 
-/* Ends it; no exchange may be running. */
+/* Ends it, if it was started; no exchange may be running. */
 void relay_stop(void);
 
 /* Runs an exchange and returns when it has ended. */

@@ -4,6 +4,8 @@
 #include "db.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -11,7 +13,9 @@
 #include <strings.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
+#include "../base/buf.h"
 #include "../base/limits.h"
 #include "../base/log.h"
 #include "../base/mem.h"
@@ -215,13 +219,30 @@ static void close_connection(struct db *db)
     mem_free(db);
 }
 
+/* On shared hosting the folder may lie where Apache would serve its files: it is told not to. */
+static void deny_folder(const char *folder)
+{
+    static const char deny[] = "# Conversations are in this folder: no web server may hand them out.\nRequire all denied\n";
+    struct buf path;
+    buf_init(&path, PATH_MAX);
+    buf_addf(&path, "%s/.htaccess", folder);
+    int fd = buf_failed(&path) ? -1 : open(path.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 || write(fd, deny, sizeof deny - 1) < 0)
+        log_warning("%s/.htaccess cannot be written: %s", folder, strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
+    buf_free(&path);
+}
+
 /* Makes the folders above the database, as far as they are missing. */
 static void make_folders(const char *path)
 {
     char *copy = mem_copy(path);
     for (char *slash = copy != NULL ? strchr(copy + 1, '/') : NULL; slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(copy, 0700) != 0 && errno != EEXIST && errno != EROFS && errno != EACCES)
+        if (mkdir(copy, 0700) == 0)
+            deny_folder(copy);
+        else if (errno != EEXIST && errno != EROFS && errno != EACCES)
             log_warning("the folder %s cannot be made: %s", copy, strerror(errno));
         *slash = '/';
     }

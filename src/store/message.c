@@ -116,10 +116,30 @@ static bool update_conversation(struct db *db, const struct message_begin *begin
     return good;
 }
 
+enum outcome message_overloaded(struct failure *failure)
+{
+    enum { RETRY_AFTER_S = 5 };
+    (void)fail(failure, OUTCOME_OVERLOADED, "The server is answering as many questions as it can. Please try again in a moment.");
+    failure->retry_after_s = RETRY_AFTER_S;
+    return OUTCOME_OVERLOADED;
+}
+
+/* Whether as many answers are being made as may be. */
+static bool is_overloaded(struct db *db, int64_t max_running, int64_t now)
+{
+    struct query *query = db_query(db, "SELECT count(*) FROM messages WHERE status = 'streaming' AND seen_at >= ?1");
+    query_int(query, 1, now - MESSAGE_LOST_AFTER_MS);
+    bool overloaded = query_next(query) && query_get_int(query, 0) >= max_running;
+    query_end(query);
+    return overloaded;
+}
+
 static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure)
 {
     struct message_begin *begin = arg;
     int64_t now = clock_unix_ms();
+    if (begin->max_running > 0 && is_overloaded(db, begin->max_running, now))
+        return message_overloaded(failure);
     struct buf spaced;
     buf_init(&spaced, SIZE_MAX / 2);
     bool good = search_space(&spaced, begin->content, begin->content_len);

@@ -29,14 +29,18 @@ struct message_begin {
     const char *title;    /* for a conversation that has none yet */
     const char *metadata; /* a JSON object as text */
     const char *process;  /* who makes the answer */
+    int64_t max_running;  /* answers that all processes together may be making; 0: no such limit */
     /* results */
     char conversation[ID_BYTES], question[ID_BYTES], answer[ID_BYTES];
 };
 
 /* Stores the user's message and an empty answer with status `streaming`, in one transaction, and makes the conversation where there is none.
    OUTCOME_NOT_FOUND: no such conversation; OUTCOME_BAD_FIELD: parent_id is no answer of it; OUTCOME_BUSY: the answer that this message would follow
-   still streams. */
+   still streams; OUTCOME_OVERLOADED: max_running is reached. */
 enum outcome message_begin_turn(struct message_begin *begin, struct failure *failure);
+
+/* The sentence and Retry-After of OUTCOME_OVERLOADED, wherever it is found. */
+enum outcome message_overloaded(struct failure *failure);
 
 /* How an answer ended. */
 struct message_end {

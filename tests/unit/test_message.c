@@ -420,6 +420,25 @@ static void without_memory_a_turn_fails_and_leaves_nothing(void **state)
     assert_int_equal(sql("SELECT count(*) FROM messages WHERE content <> '' AND search_text IS NULL"), 0); /* never stored unfindable in silence */
 }
 
+static void of_all_processes_together_no_more_answers_are_made_than_may_be(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    int64_t user = new_user();
+    for (int i = 0; i < 4; i++) {
+        struct message_begin turn = turn_of(user, NULL, NULL, "Hi");
+        turn.process = i % 2 == 0 ? "one" : "two";
+        turn.max_running = 3;
+        assert_int_equal(message_begin_turn(&turn, &failure), i < 3 ? OUTCOME_OK : OUTCOME_OVERLOADED);
+    }
+    assert_true(failure.retry_after_s > 0);
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 6);
+    (void)sql("UPDATE messages SET seen_at = 1 WHERE process = 'two'"); /* a process that has died counts no longer */
+    struct message_begin turn = turn_of(user, NULL, NULL, "Hi");
+    turn.max_running = 3;
+    assert_int_equal(message_begin_turn(&turn, &failure), OUTCOME_OK);
+}
+
 static const struct CMUnitTest tests[] = {
     store_test(a_turn_stores_question_and_answer),
     store_test(texts_of_all_kinds_are_kept_byte_for_byte),
@@ -443,6 +462,7 @@ static const struct CMUnitTest tests[] = {
     store_test(an_answer_ends_once_and_only_by_its_process),
     store_test(the_end_of_an_answer_whose_conversation_is_gone_says_so),
     store_test(stop_reaches_the_process_that_makes_the_answer),
+    store_test(of_all_processes_together_no_more_answers_are_made_than_may_be),
     store_test(without_memory_a_turn_fails_and_leaves_nothing),
 };
 

@@ -22,6 +22,7 @@ static void write_fields(FILE *out)
                   settings.system_prompt, settings.db_path);
     (void)fprintf(out, "temperature=%.3f max_tokens=%lld hold=%lld port=[%s] log=[%s] sync=[%s]\n", settings.temperature, (long long)settings.max_tokens,
                   (long long)settings.header_hold_ms, settings.app_port, settings.log_level, settings.db_sync);
+    (void)fprintf(out, "prefix=[%s] outlive=%d\n", settings.prefix, settings.outlive_host);
 }
 
 static void load(FILE *out, void *arg)
@@ -200,6 +201,8 @@ static void bad_values_are_refused_with_a_sentence(void **state)
         {"LOG_LEVEL=loud\n", "LOG_LEVEL: \"loud\" is not one of: debug info warning warn error"},
         {"LOG_LEVEL=info warning\n", "LOG_LEVEL: \"info warning\" is not one of"},
         {"DB_SYNC=off\n", "DB_SYNC: \"off\" is not one of: full normal"},
+        {"OUTLIVE_HOST=perhaps\n", "OUTLIVE_HOST: \"perhaps\" is neither on nor off"},
+        {"PARLEY_PREFIX=parley\n", "PARLEY_PREFIX: \"parley\" does not start with a slash"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *got = file_gives(rows[i][0]);
@@ -214,6 +217,28 @@ static void numbers_are_written_in_plain_decimals(void **state)
     (void)state;
     assert_contains(file_gives("MAX_TOKENS=0x10\n"), "loaded=0");
     assert_contains(file_gives("APP_PORT=8e3\n"), "loaded=0");
+}
+
+static void a_flag_is_on_or_off_in_the_usual_words(void **state)
+{
+    (void)state;
+    static const char *const on[] = {"on", "ON", "true", "yes", "1"}, *const off[] = {"off", "False", "no", "0", ""};
+    char line[64];
+    for (size_t i = 0; i < 5; i++) {
+        (void)snprintf(line, sizeof line, "OUTLIVE_HOST=%s\n", on[i]);
+        assert_contains(file_gives(line), "outlive=1");
+        (void)snprintf(line, sizeof line, "OUTLIVE_HOST=%s\n", off[i]);
+        assert_contains(file_gives(line), "outlive=0");
+    }
+}
+
+static void a_prefix_ends_without_a_slash(void **state)
+{
+    (void)state;
+    assert_contains(file_gives("PARLEY_PREFIX=/parley\n"), "prefix=[/parley]");
+    assert_contains(file_gives("PARLEY_PREFIX=/a/b//\n"), "prefix=[/a/b]");
+    assert_contains(file_gives("PARLEY_PREFIX=/\n"), "prefix=[]");
+    assert_contains(file_gives("PARLEY_PREFIX=\n"), "prefix=[]");
 }
 
 static void choices_may_be_in_capitals(void **state)
@@ -365,6 +390,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(lines_too_long_or_with_a_nul_are_refused),
     cmocka_unit_test(bad_values_are_refused_with_a_sentence),
     cmocka_unit_test(numbers_are_written_in_plain_decimals),
+    cmocka_unit_test(a_flag_is_on_or_off_in_the_usual_words),
+    cmocka_unit_test(a_prefix_ends_without_a_slash),
     cmocka_unit_test(choices_may_be_in_capitals),
     cmocka_unit_test(a_named_file_must_be_there),
     cmocka_unit_test(parley_config_names_the_file),

@@ -22,6 +22,7 @@ static sqlite3 *old_file(void)
     sqlite3 *connection = open_file();
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK);
     (void)sql("INSERT INTO users (name, created_at) VALUES ('old', 1)");
+    assert_int_equal(sqlite3_exec(connection, "DROP TABLE counters; PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK); /* what version 2 added */
     return connection;
 }
 
@@ -38,12 +39,25 @@ static void a_new_file_gets_the_schema(void **state)
     struct failure failure = {0};
     sqlite3 *connection = open_file();
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK);
-    assert_int_equal(sql("PRAGMA user_version"), 1);
-    assert_int_equal(sql("SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages', 'search_index')"), 4);
+    assert_int_equal(sql("PRAGMA user_version"), 2);
+    assert_int_equal(sql("SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages', 'search_index', 'counters')"), 5);
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK); /* again: nothing to do */
     assert_false(copy_exists(0));
     assert_false(copy_exists(1));
     sqlite3_close(connection);
+}
+
+static void version_1_is_upgraded_to_what_the_program_needs(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    sqlite3 *connection = old_file();
+    assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK);
+    sqlite3_close(connection);
+    assert_int_equal(sql("PRAGMA user_version"), 2);
+    assert_int_equal(sql("SELECT count(*) FROM counters"), 0);
+    assert_int_equal(sql("SELECT count(*) FROM users WHERE name = 'old'"), 1);
+    assert_true(copy_exists(1));
 }
 
 static const struct upgrade_step good_steps[] = {
@@ -217,12 +231,13 @@ static void processes_that_start_at_once_make_one_schema(void **state)
     for (int i = 0; i < 6; i++)
         (void)waitpid(children[i], NULL, 0);
     assert_string_equal(in_child(make_schema, NULL), "0");
-    assert_int_equal(sql("PRAGMA user_version"), 1);
+    assert_int_equal(sql("PRAGMA user_version"), 2);
     assert_int_equal(sql("SELECT count(*) FROM users"), 0);
 }
 
 static const struct CMUnitTest tests[] = {
     store_test(a_new_file_gets_the_schema),
+    store_test(version_1_is_upgraded_to_what_the_program_needs),
     store_test(an_old_file_is_copied_and_then_brought_up_step_by_step),
     store_test(a_failing_step_leaves_the_old_version_whole),
     store_test(a_missing_step_is_named),
