@@ -18,41 +18,65 @@ function filesIn(folder) {
 }
 
 const files = filesIn(WWW).filter((file) => !file.endsWith('.json')).map((file) => ({ name: path.relative(WWW, file), text: readFileSync(file, 'utf8') }));
-const html = files.find((file) => file.name === 'index.html').text;
+const PAGES = files.filter((file) => file.name.endsWith('.html'));
+const policyOf = (html) => html.match(/<meta http-equiv="Content-Security-Policy"[^>]*>/)?.[0];
 
 test('no HTML strings and no code from strings', () => {
   for (const { name, text } of files) assert.doesNotMatch(text, SINKS, name);
 });
 
-test('nothing inline in the page', () => {
-  assert.doesNotMatch(html, /<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=)/i);
+test('nothing inline in the pages', () => {
+  for (const { name, text } of PAGES) assert.doesNotMatch(text, /<style|\sstyle=|\son[a-z]+=|javascript:|<script(?![^>]*\ssrc=)/i, name);
 });
 
-test('the policy comes first in the head, with Trusted Types', () => {
-  assert.match(html, /<head>\s*<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self'; [^"]*require-trusted-types-for 'script'; trusted-types app">/);
-  assert.ok(Buffer.from(html).subarray(0, 1024).includes('<meta charset="utf-8">'), 'the charset is within the first 1024 bytes');
+test('the policy comes first in the head, with Trusted Types, and is the same for all pages', () => {
+  for (const { name, text } of PAGES) {
+    assert.match(text, /<head>\s*<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'self'; [^"]*require-trusted-types-for 'script'; trusted-types app">/, name);
+    assert.ok(Buffer.from(text).subarray(0, 1024).includes('<meta charset="utf-8">'), `${name}: the charset is within the first 1024 bytes`);
+    assert.equal(policyOf(text), policyOf(PAGES[0].text), name);
+  }
 });
 
 test('every address is relative and every file named is there', () => {
-  const addresses = [...html.matchAll(/\s(?:src|href)="([^"#]+)"/g)].map((match) => match[1]);
-  assert.ok(addresses.length > 5);
-  for (const address of addresses) {
-    assert.doesNotMatch(address, /^(\/|[a-z]+:)/, address);
-    assert.ok(statSync(path.join(WWW, address)), address);
+  for (const page of PAGES) {
+    const addresses = [...page.text.matchAll(/\s(?:src|href)="([^"#]+)"/g)].map((match) => match[1]);
+    assert.ok(addresses.length > 5, page.name);
+    for (const address of addresses) {
+      assert.doesNotMatch(address, /^(\/|[a-z]+:)/, address);
+      assert.ok(statSync(path.join(WWW, address)), address);
+    }
   }
   for (const { name, text } of files) assert.doesNotMatch(text.replaceAll('http://www.w3.org/2000/svg', ''), /https?:\/\//, name);
 });
 
-test('every static import is preloaded', () => {
-  const modules = files.filter(({ name }) => name.endsWith('.js') && name !== 'js/app.js');
-  for (const { name } of modules) assert.ok(html.includes(`<link rel="modulepreload" href="${name}">`), name);
+// The modules that `name` imports, directly or not, without itself.
+function importsOf(name, seen = new Set()) {
+  const { text } = files.find((file) => file.name === name);
+  for (const [, other] of text.matchAll(/^import [^;]*?from "\.\/([^"]+)";/gm)) {
+    const full = `js/${other}`;
+    if (!seen.has(full)) importsOf(full, seen.add(full));
+  }
+  return seen;
+}
+
+test('each page preloads every static import, and nothing else', () => {
+  for (const { name, text } of PAGES) {
+    const start = text.match(/<script type="module" src="([^"]+)">/)[1];
+    const preloads = [...text.matchAll(/<link rel="modulepreload" href="([^"]+)">/g)].map((match) => match[1]);
+    assert.deepEqual(preloads.sort(), [...importsOf(start)].sort(), name);
+  }
+});
+
+test('no module is left over', () => {
+  const used = new Set(PAGES.flatMap(({ text }) => [...text.matchAll(/(?:src|href)="(js\/[^"]+)"/g)].map((match) => match[1])));
+  for (const { name } of files.filter((file) => file.name.startsWith('js/'))) assert.ok(used.has(name), name);
 });
 
 test('every file opens with a comment', () => {
-  for (const { name, text } of files) assert.match(text, /^(?:\/\/ |\/\* |(?:<!doctype html>\n)?<!-- )/, name);
+  for (const { name, text } of files) assert.match(text, /^(?:\/\/ |# |\/\* |(?:<!doctype html>\n)?<!-- )/, name);
 });
 
-test('the whole page is light: at most 100 KB gzip', () => {
+test('all of it is light: at most 100 KB gzip', () => {
   const bytes = files.reduce((sum, { text }) => sum + gzipSync(text).length, 0);
   assert.ok(bytes <= 100_000, `${bytes} bytes`);
 });

@@ -1,6 +1,6 @@
 // What every page test stands on: a browser, a real server with a scripted provider, and pages that are watched for
 // anything that should not happen (console errors, page errors, CSP reports, requests to other hosts).
-// Neighbours: ../http/server.js, ../provider/provider.js. Leaves out: what is tested; see *.test.js.
+// Neighbours: ../http/server.js, ../provider/provider.js; host.js is another host server for the same page. Leaves out: what is tested; see *.test.js.
 import http from 'node:http';
 import { existsSync } from 'node:fs';
 import { before, beforeEach, after, test as nodeTest } from 'node:test';
@@ -99,7 +99,8 @@ export async function startProxy(target, { prefix = '', change = (req, res, pass
   };
 }
 
-function forward(req, res, url, onPiece) {
+/** Passes a request on to `url`, and its answer back; `onPiece(piece, res)` gets the pieces instead of the client. */
+export function forward(req, res, url, onPiece) {
   const headers = { ...req.headers, host: url.host, ...(req.headers.origin && { origin: url.origin }) };
   const up = http.request(url, { method: req.method, headers }, (answer) => {
     res.writeHead(answer.statusCode, answer.headers);

@@ -1,18 +1,26 @@
 // Talks to the server: JSON requests, and the stream of an answer. Every failure leaves here as an ApiError with a sentence for people.
-// Neighbours: conversation.js and sidebar.js call it; sse.js parses the stream.
+// Neighbours: conversation.js, sidebar.js and diagnose.js call it; place.js knows where the API is; sse.js parses the stream.
 // Leaves out: re-attaching to a running answer (GET conversations/{id}/stream), which comes later, and anything about the page.
 
+import { placeOfPage } from "./place.js";
 import { createSseParser } from "./sse.js";
 
 const PAGE_SIZE = 50;
+const REFUSALS = [403, 404, 405, 501];   // what servers say that have no program at this address
+const UNTOUCHED = [404, 405, 501];       // of these, the ones after which nobody can have worked on a POST
 
-/** What went wrong, as `code` (the server's, or "network", "interrupted", "bad_answer") and a sentence in `message`. */
+/**
+ * What went wrong, as `code` (the server's, or "network", "interrupted", "bad_answer", "no_program") and a sentence in `message`.
+ * `isOurs`: our program said so, not the server around it. `tried`: with "no_program", the addresses and what they answered.
+ */
 export class ApiError extends Error {
   constructor(code, message, details = {}) {
     super(message);
     this.code = code;
     this.status = details.status ?? 0;
     this.conversationId = details.conversationId ?? null;
+    this.isOurs = details.isOurs ?? false;
+    this.tried = details.tried ?? [];
   }
 }
 
@@ -22,6 +30,7 @@ const SENTENCES = {
   network: "The server cannot be reached. Check the connection, then retry.",
   interrupted: "The answer broke off before its end.",
   bad_answer: "The server gave an answer that this page does not understand.",
+  no_program: "This page was found, but the program behind it was not. The page diagnose.html, beside this one, says what to look for.",
   401: "You are signed out. Open this page in another tab to sign in, then retry; your text is kept.",
   413: "This message is too long for the server.",
 };
@@ -63,6 +72,13 @@ export async function* streamChat(question, signal) {
   throw apiError("interrupted");
 }
 
+/** The server's test stream: {response, events, base}, where `events` yields like streamChat until the stream ends. */
+export async function openTestStream(signal) {
+  const response = await send("GET", "diagnose/stream", undefined, { signal, accept: "text/event-stream" });
+  if (!isType(response, "text/event-stream")) throw apiError("bad_answer", { status: response.status });
+  return { response, events: readEvents(response.body), base: placeOfPage().base };
+}
+
 async function* readEvents(body) {
   const parser = createSseParser();
   const reader = body.getReader();
@@ -98,18 +114,44 @@ async function requestJson(method, path, body) {
 }
 
 // One request. Returns a response with a good status, throws an ApiError (or the AbortError) otherwise.
-async function send(method, path, body, { signal, accept }) {
+// What answers may be no API of ours: then the API is looked for, and asked instead if it is elsewhere.
+async function send(method, path, body, options) {
+  const place = placeOfPage();
+  const asked = place.base;
+  const answer = await attempt(asked, method, path, body, options);
+  if (!isForeign(answer)) return usable(answer);
+  const found = place.base === asked ? await place.look() : place;   // another request may have found it meanwhile
+  if (!found.base) throw apiError("no_program", { tried: found.tried });
+  if (found.base === asked || !mayRepeat(method, answer.response)) return usable(answer);
+  return usable(await attempt(found.base, method, path, body, options));
+}
+
+// {response, error}: error is the ApiError that a bad status means, or null.
+async function attempt(base, method, path, body, { signal, accept }) {
   const headers = { Accept: accept };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(apiUrl(path), { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
+    response = await fetch(new URL(path, base), { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw apiError("network");
   }
-  if (!response.ok) throw await errorOf(response);
+  return { response, error: response.ok ? null : await errorOf(response) };
+}
+
+function usable({ response, error }) {
+  if (error) throw error;
   return response;
+}
+
+// Our program answers in JSON or events, and its errors have a shape of their own.
+function isForeign({ response, error }) {
+  return error ? REFUSALS.includes(response.status) && !error.isOurs : isType(response, "text/html");
+}
+
+function mayRepeat(method, response) {
+  return method !== "POST" || UNTOUCHED.includes(response.status);
 }
 
 async function errorOf(response) {
@@ -119,6 +161,7 @@ async function errorOf(response) {
   return new ApiError(code ?? `http_${response.status}`, sentence + waitHint(response), {
     status: response.status,
     conversationId: response.headers.get("Parley-Conversation"), // the question is stored already: retry there
+    isOurs: typeof code === "string" && typeof message === "string",
   });
 }
 
@@ -126,11 +169,6 @@ function waitHint(response) {
   const seconds = Number(response.headers.get("Retry-After"));
   if (!(seconds > 0)) return "";
   return seconds < 120 ? ` Try again in ${Math.ceil(seconds)} s.` : ` Try again in ${Math.ceil(seconds / 60)} minutes.`;
-}
-
-function apiUrl(path) {
-  const base = document.querySelector('meta[name="api-base"]')?.content || "./";
-  return new URL(base + path, document.baseURI);
 }
 
 function conversationPath(id) {

@@ -1,0 +1,77 @@
+// Where the page looks for the API: the order, one search at a time, and what is remembered.
+// Neighbours: www/js/place.js; base.test.js has the page in a browser. Needs neither browser nor server.
+import test from 'node:test';
+import assert from 'node:assert/strict';
+import { createPlace } from '../../www/js/place.js';
+
+const PAGE = 'http://host/x/index.html#c=1';
+
+/** A place where only `healthy` (an absolute path, or null) answers; `asked` has the paths that were tried. */
+function placeWith(healthy, { first, page = PAGE, stored = null } = {}) {
+  const asked = [];
+  const memory = { stored, read: () => memory.stored, write: (base) => { memory.stored = base; } };
+  const probe = async (base) => {
+    const path = new URL(base).pathname;
+    asked.push(path);
+    await null;
+    return path === healthy ? { healthy: true, status: 200 } : { healthy: false, status: 404 };
+  };
+  return { place: createPlace({ page, first, probe, memory }), asked, memory };
+}
+
+test('it begins beside the page, and asks nobody', () => {
+  const { place, asked } = placeWith('/x/');
+  assert.equal(place.base, 'http://host/x/');
+  assert.deepEqual(asked, []);
+});
+
+test('the order of the search, which ends at the first that answers', async () => {
+  const { place, asked, memory } = placeWith('/cgi-bin/chat.cgi/');
+  assert.equal((await place.look()).base, 'http://host/cgi-bin/chat.cgi/');
+  assert.deepEqual(asked, ['/x/', '/x/cgi-bin/chat.cgi/', '/x/chat.cgi/', '/cgi-bin/chat.cgi/']);
+  assert.equal(place.base, 'http://host/cgi-bin/chat.cgi/');
+  assert.equal(memory.stored, place.base);
+  const below = placeWith('/x/cgi-bin/chat.cgi/');
+  await below.place.look();
+  assert.deepEqual(below.asked, ['/x/', '/x/cgi-bin/chat.cgi/']);
+});
+
+test('what the page names comes first, with or without a slash', async () => {
+  for (const first of ['../api', '../api/']) {
+    const { place, asked } = placeWith('/x/', { first });
+    assert.equal(place.base, 'http://host/api/');
+    await place.look();
+    assert.deepEqual(asked, ['/api/', '/x/']);
+    assert.equal(place.base, 'http://host/x/');
+  }
+});
+
+test('at the top of a host two candidates are one', async () => {
+  const { place, asked } = placeWith(null, { page: 'http://host/' });
+  await place.look();
+  assert.deepEqual(asked, ['/', '/cgi-bin/chat.cgi/', '/chat.cgi/']);
+});
+
+test('nobody answers: null, what each said, and the base stays', async () => {
+  const { place, memory } = placeWith(null);
+  const found = await place.look();
+  assert.equal(found.base, null);
+  assert.deepEqual(found.tried.map(({ status }) => status), [404, 404, 404, 404]);
+  assert.equal(place.base, 'http://host/x/');
+  assert.equal(memory.stored, null);
+});
+
+test('two who look at the same time share one search; a later one is new', async () => {
+  const { place, asked } = placeWith('/x/chat.cgi/');
+  const [a, b] = await Promise.all([place.look(), place.look()]);
+  assert.equal(a.base, b.base);
+  assert.equal(asked.length, 3);
+  await place.look();
+  assert.equal(asked.length, 6);
+});
+
+test('what was remembered is where it begins, if it is one of the candidates', () => {
+  assert.equal(placeWith(null, { stored: 'http://host/x/chat.cgi/' }).place.base, 'http://host/x/chat.cgi/');
+  assert.equal(placeWith(null, { stored: 'http://evil/' }).place.base, 'http://host/x/');
+  assert.equal(placeWith(null, { stored: 'nonsense' }).place.base, 'http://host/x/');
+});
