@@ -34,7 +34,7 @@ static bool is_forwarded(const struct request *request)
 {
     static const char *const signs[] = {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP"};
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
-        if (request_variable(request, signs[i])[0] != '\0')
+        if (request_any_variable(request, signs[i], ""))
             return true;
     return false;
 }

@@ -34,7 +34,7 @@ const size_t route_count = sizeof routes / sizeof routes[0];
 static enum outcome check_origin(const struct request *request, struct failure *failure)
 {
     bool is_safe = strcmp(request_method(request), "GET") == 0 || strcmp(request_method(request), "HEAD") == 0;
-    if (!is_safe && strcmp(request_variable(request, "HTTP_SEC_FETCH_SITE"), "cross-site") == 0)
+    if (!is_safe && request_any_variable(request, "HTTP_SEC_FETCH_SITE", "cross-site"))
         return fail(failure, OUTCOME_FORBIDDEN, "Requests from pages of other sites are not taken.");
     return OUTCOME_OK;
 }

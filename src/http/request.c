@@ -25,6 +25,15 @@ const char *request_variable(const struct request *request, const char *name)
     return value != NULL ? value : "";
 }
 
+bool request_any_variable(const struct request *request, const char *name, const char *part)
+{
+    size_t len = strlen(name);
+    for (char **variable = request->fcgi.envp; variable != NULL && *variable != NULL; variable++)
+        if (strncmp(*variable, name, len) == 0 && (*variable)[len] == '=' && (*variable)[len + 1] != '\0' && strstr(*variable + len + 1, part) != NULL)
+            return true;
+    return false;
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t len = strlen(text), end_len = strlen(end);

@@ -34,6 +34,10 @@ size_t request_prefix(const struct request *request, const char **prefix);
 /* A CGI/1.1 variable (RFC 3875 section 4.1), such as "REMOTE_USER". "" when the server did not set it. */
 const char *request_variable(const struct request *request, const char *name);
 
+/* Whether any variable of that name is set to more than nothing and holds `part`. A header sent twice, as X-Name and X_Name, arrives from some servers as two variables
+   of one name (lighttpd before 1.4.83), and request_variable() sees the first: checks that a client must not get around use this. */
+bool request_any_variable(const struct request *request, const char *name, const char *part);
+
 /* The percent-decoded value of `name` in the query string; *value stays NULL when the name is absent, else it is the caller's, to be freed
    with mem_free(). OUTCOME_BAD_REQUEST when it is not well-formed UTF-8 or too long. */
 enum outcome request_query(const struct request *request, const char *name, char **value, struct failure *failure);
