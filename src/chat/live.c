@@ -4,6 +4,7 @@
 #include "live.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -283,6 +284,8 @@ static void *keep(void *unused)
             (void)counter_save(&failure);
             count_ms = clock_mono_ms();
             counted = !idle;
+            if (idle)
+                (void)malloc_trim(0); /* what answers used goes back to the system; 0: there was nothing */
         }
         pthread_mutex_lock(&live.lock);
     }

@@ -1,13 +1,13 @@
 // Measures the bars of the design that can be measured on one machine in a few minutes, and prints them as one table.
 //
-//   node tests/bench/bench.js [part …]        parts: idle one first 100 cpu50 500 1000 flat answers fastapi; none named: all
+//   node tests/bench/bench.js [part …]        parts: idle cgi one first 100 cpu50 500 1000 flat answers fastapi; none named: all
 //
 // Provider, clients and yardstick are the C programs beside this file, built into build/bench. Servers are lighttpd with the repository's lighttpd.conf and PARLEY_PROGRAM
 // (default cgi-bin/chat.fcgi) or the bare relay in its place, each started fresh in a folder of its own. What can be a ratio to something measured in the same minute is
 // one: to the provider asked directly (time) and to the bare relay (CPU). It is no test: it always ends with 0, whatever the numbers; "others" says how much of the
 // machine was used by programs that are not part of it. BENCH_SCALE=0.5 halves the times. Everything is ended by its pid.
 import { spawn, execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync, readFileSync, existsSync, mkdirSync, rmSync, readdirSync, openSync, closeSync, writeSync, fdatasyncSync, statSync, copyFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync, readFileSync, existsSync, mkdirSync, rmSync, readdirSync, openSync, closeSync, writeSync, fdatasyncSync, statSync, copyFileSync, linkSync } from 'node:fs';
 import { tmpdir, cpus } from 'node:os';
 import net from 'node:net';
 import path from 'node:path';
@@ -20,6 +20,7 @@ const SCALE = Number(process.env.BENCH_SCALE ?? 1);
 const LIGHTTPD = ['/usr/sbin/lighttpd', '/usr/local/sbin/lighttpd', '/sbin/lighttpd', '/usr/bin/lighttpd'].find(existsSync) ?? 'lighttpd';
 const DIR = mkdtempSync(path.join(process.env.BENCH_DIR ?? tmpdir(), 'parley-bench-'));
 const PROGRAM = path.join(DIR, 'chat.fcgi');   // a copy: a build in the middle of the run changes nothing
+const CGI = path.join(DIR, 'chat.cgi');
 const children = new Set();
 
 const sleep = (seconds) => new Promise((r) => setTimeout(r, seconds * 1000));
@@ -92,7 +93,7 @@ async function startProvider() {
 }
 
 /** lighttpd and a program behind it: the worker, or the bare relay. */
-async function startServer(program, settings = {}) {
+async function startServer(program, settings = {}, mode = 'fastcgi') {
   const dir = mkdtempSync(path.join(DIR, 's-'));
   const port = await freePort();
   const file = path.join(dir, 'run.env');
@@ -101,7 +102,7 @@ async function startServer(program, settings = {}) {
   const log = openSync(path.join(dir, 'log'), 'a');
   const child = start(LIGHTTPD, ['-D', '-f', path.join(REPO, 'lighttpd.conf')], {
     cwd: REPO, stdio: ['ignore', log, log],
-    env: { PATH: process.env.PATH, PARLEY_ROOT: REPO, PARLEY_VAR: dir, PARLEY_PROGRAM: program, PARLEY_CONFIG: file, APP_HOST: '127.0.0.1', APP_PORT: String(port), PARLEY_HTPASSWD: '/dev/null' },
+    env: { PATH: process.env.PATH, PARLEY_ROOT: REPO, PARLEY_VAR: dir, PARLEY_MODE: mode, PARLEY_PROGRAM: program, PARLEY_CGI: CGI, PARLEY_PREFIX: '', PARLEY_CONFIG: file, APP_HOST: '127.0.0.1', APP_PORT: String(port), PARLEY_HTPASSWD: '/dev/null' },
   });
   closeSync(log);
   try {
@@ -110,18 +111,20 @@ async function startServer(program, settings = {}) {
   } catch (e) {
     throw new Error(`${e.message}\n${readFileSync(path.join(dir, 'log'), 'utf8').slice(-2000)}`);
   }
-  const worker = childOf(child.pid);
+  const worker = mode === 'cgi' ? 0 : childOf(child.pid);
   const begun = stat(worker)?.start;
   const stop = async () => {
     await end(child);
-    for (let i = 0; i < 100 && stat(worker)?.start === begun && stat(worker).state !== 'Z'; i++) await sleep(0.05);
-    if (stat(worker)?.start === begun && stat(worker).state !== 'Z') process.kill(worker, 'SIGKILL');
+    const runs = () => begun !== undefined && stat(worker)?.start === begun && stat(worker).state !== 'Z';
+    for (let i = 0; i < 100 && runs(); i++) await sleep(0.05);
+    if (runs()) process.kill(worker, 'SIGKILL');
     rmSync(dir, { recursive: true, force: true });
   };
   return { port, path: '/chat', pids: { worker, lighttpd: child.pid }, dir, stop };
 }
 
 const startWorker = (settings) => startServer(PROGRAM, settings);
+const startCgi = (settings) => startServer(PROGRAM, settings, 'cgi');
 const startBare = () => startServer(path.join(OUT, 'bare_relay'));
 
 /** Runs the clients against a target; the result of load.c and how much of the machine others used. */
@@ -176,9 +179,31 @@ const parts = {
       await sleep(0.5);
       const threads = readdirSync(`/proc/${s.pids.worker}/task`).length;
       const m = memory(s.pids.worker);
-      add(`idle worker, ${threads} threads: private`, '≤ 6 MB', `${mb(m.dirty)} written to (${mb(m.own)} with files that only it has open)`, m.dirty <= 6 * 1024);
-      add(`idle worker, ${threads} threads: RSS`, '≤ 18 MB', mb(m.rss), m.rss <= 18 * 1024);
+      add(`idle worker, ${threads} threads so far: private`, '≤ 6 MB', `${mb(m.dirty)} written to (${mb(m.own)} with files that only it has open)`, m.dirty <= 6 * 1024);
+      add(`idle worker, ${threads} threads so far: RSS`, '≤ 18 MB', mb(m.rss), m.rss <= 18 * 1024);
+      await load(s, { streams: 256, tokens: 20, rate: 10, ramp: 300, timeout: 30 });
+      await sleep(7);                               // five seconds after the last answer memory is given back
+      const after = readdirSync(`/proc/${s.pids.worker}/task`).length;
+      const n = memory(s.pids.worker);
+      add(`idle again after 256 streams, ${after} threads: private, RSS`, '-', `${mb(n.dirty)}, ${mb(n.rss)}`, null);
     });
+  },
+
+  async cgi() {
+    const times = async (s) => {
+      const ms = [];
+      for (let i = 0; i < Math.round(100 * scaled(1)); i++) {
+        const t0 = performance.now();
+        const r = await fetch(`http://127.0.0.1:${s.port}/health`);
+        await r.text();
+        if (r.status !== 200) throw new Error(`/health: ${r.status}`);
+        ms.push(performance.now() - t0);
+      }
+      return middle(ms);
+    };
+    const fast = await using(await startWorker(), times);
+    const cgi = await using(await startCgi(), times);
+    add('/health through plain CGI (lighttpd), p50', '≤ 15 ms', `${us(cgi * 1000)} (FastCGI: ${us(fast * 1000)})`, cgi <= 15);
   },
 
   async one() {
@@ -337,6 +362,7 @@ function build() {
     execFileSync(process.env.CC ?? 'cc', ['-O2', '-std=c11', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-o', to, from], { stdio: 'inherit' });
   }
   copyFileSync(process.env.PARLEY_PROGRAM ?? path.join(REPO, 'cgi-bin/chat.fcgi'), PROGRAM);
+  linkSync(PROGRAM, CGI);
 }
 
 function print() {
@@ -352,7 +378,7 @@ async function main() {
   if (unknown.length) throw new Error(`unknown part: ${unknown.join(', ')}; there are: ${Object.keys(parts).join(' ')}`);
   build();
   provider = await startProvider();
-  for (const name of ['idle', 'one', 'first', '100', 'cpu50', '500', '1000', 'flat', 'answers', 'fastapi'].filter((p) => !asked.length || asked.includes(p))) {
+  for (const name of ['idle', 'cgi', 'one', 'first', '100', 'cpu50', '500', '1000', 'flat', 'answers', 'fastapi'].filter((p) => !asked.length || asked.includes(p))) {
     try { await parts[name](); } catch (e) { notes.push(`${name}: ${e.message}`); }
   }
   print();
