@@ -158,12 +158,44 @@ bool live_wait(int64_t ms)
 
 static void stop_one(void *arg, const char *id)
 {
-    (void)arg;
+    const enum stop_why *why = arg;
     pthread_mutex_lock(&live.lock);
     for (struct answer *answer = live.answers; answer != NULL; answer = answer->next_live)
         if (strcmp(answer->id, id) == 0)
-            stop(answer, STOP_BY_USER);
+            stop(answer, *why);
     pthread_mutex_unlock(&live.lock);
+}
+
+typedef char answer_id[ID_BYTES];
+
+/* The ids of the answers that are being made, and with `unsaved` of those that are still to be stored; to be freed with mem_free(). NULL: none, or no memory. */
+static answer_id *copy_ids(bool unsaved, size_t *count)
+{
+    size_t room = (size_t)settings.max_streams + LIMIT_SPARE_THREADS;
+    answer_id *ids = mem_new(room, sizeof *ids);
+    *count = 0;
+    if (ids == NULL)
+        return NULL; /* the next round tries again, and several may be missed */
+    pthread_mutex_lock(&live.lock);
+    for (const struct answer *answer = live.answers; answer != NULL && *count < room; answer = answer->next_live)
+        memcpy(ids[(*count)++], answer->id, ID_BYTES);
+    for (const struct unsaved *one = unsaved ? live.unsaved : NULL; one != NULL && *count < room; one = one->next)
+        memcpy(ids[(*count)++], one->answer->id, ID_BYTES);
+    pthread_mutex_unlock(&live.lock);
+    return ids;
+}
+
+/* Stops what other processes want to be stopped: they set a flag, or they have deleted the answer. */
+static void obey_stops(void)
+{
+    enum stop_why by_user = STOP_BY_USER, by_deletion = STOP_DELETED;
+    struct failure failure; /* the store has logged it; the next round tries again */
+    size_t count;
+    int running;
+    answer_id *ids = copy_ids(false, &count); /* before the look into the database: all of them are there by now, unless deleted */
+    if (message_stops(live.process, stop_one, &by_user, &running, &failure) == OUTCOME_OK && (size_t)running < count && ids != NULL)
+        (void)message_deleted((const answer_id *)ids, count, stop_one, &by_deletion, &failure);
+    mem_free(ids);
 }
 
 static struct unsaved *take_unsaved(void)
@@ -226,26 +258,18 @@ static void give_up_unsaved(void)
 /* Writes the heartbeat of the answers that this process makes or still has to store. */
 static void write_heartbeat(void)
 {
-    size_t count = 0, room = (size_t)settings.max_streams + LIMIT_SPARE_THREADS;
-    char (*ids)[ID_BYTES] = mem_new(room, sizeof *ids);
-    if (ids == NULL)
-        return; /* the next round tries again, and several may be missed */
-    pthread_mutex_lock(&live.lock);
-    for (const struct answer *answer = live.answers; answer != NULL && count < room; answer = answer->next_live)
-        memcpy(ids[count++], answer->id, ID_BYTES);
-    for (const struct unsaved *unsaved = live.unsaved; unsaved != NULL && count < room; unsaved = unsaved->next)
-        memcpy(ids[count++], unsaved->answer->id, ID_BYTES);
-    pthread_mutex_unlock(&live.lock);
+    size_t count;
+    answer_id *ids = copy_ids(true, &count);
     struct failure failure; /* the store has logged it */
-    (void)message_heartbeat((const char (*)[ID_BYTES])ids, count, &failure);
+    if (ids != NULL)
+        (void)message_heartbeat((const answer_id *)ids, count, &failure);
     mem_free(ids);
 }
 
 /* One round of the keeper's work while there are answers. */
 static void keep_answers(int64_t *heartbeat_ms, int64_t *retry_ms)
 {
-    struct failure failure; /* the store has logged it; the next round tries again */
-    (void)message_stops(live.process, stop_one, NULL, &failure);
+    obey_stops();
     if (clock_mono_ms() - *heartbeat_ms >= MESSAGE_HEARTBEAT_MS) {
         write_heartbeat();
         *heartbeat_ms = clock_mono_ms();

@@ -384,18 +384,20 @@ enum outcome message_ask_stop(int64_t user, const char *conversation_id, int *ru
     return outcome;
 }
 
-struct beating {
+struct answers {
     const char (*ids)[ID_BYTES];
     size_t count;
+    void (*each)(void *arg, const char *id);
+    void *arg;
 };
 
 static enum outcome heartbeat(struct db *db, void *arg, struct failure *failure)
 {
-    const struct beating *beating = arg;
+    const struct answers *answers = arg;
     int64_t now = clock_unix_ms();
-    for (size_t i = 0; i < beating->count; i++) {
+    for (size_t i = 0; i < answers->count; i++) {
         struct query *query = db_query(db, "UPDATE messages SET seen_at = ?2 WHERE public_id = ?1 AND status = 'streaming'");
-        query_text(query, 1, beating->ids[i]);
+        query_text(query, 1, answers->ids[i]);
         query_int(query, 2, now);
         (void)query_run(query);
     }
@@ -405,24 +407,49 @@ static enum outcome heartbeat(struct db *db, void *arg, struct failure *failure)
 
 enum outcome message_heartbeat(const char (*ids)[ID_BYTES], size_t count, struct failure *failure)
 {
-    struct beating beating = {ids, count};
-    return db_write(heartbeat, &beating, failure);
+    struct answers answers = {.ids = ids, .count = count};
+    return db_write(heartbeat, &answers, failure);
 }
 
 static enum outcome stops(struct db *db, void *arg, struct failure *failure)
 {
     struct stopping *stopping = arg;
-    struct query *query = db_query(db, "SELECT public_id FROM messages WHERE status = 'streaming' AND process = ?1 AND stop = 1");
+    struct query *query = db_query(db, "SELECT public_id, stop FROM messages WHERE status = 'streaming' AND process = ?1");
     query_text(query, 1, stopping->process);
-    while (query_next(query))
-        stopping->each(stopping->arg, query_get_text(query, 0, NULL));
+    for (; query_next(query); stopping->running++)
+        if (query_get_int(query, 1) != 0)
+            stopping->each(stopping->arg, query_get_text(query, 0, NULL));
     query_end(query);
     (void)failure;
     return OUTCOME_OK;
 }
 
-enum outcome message_stops(const char *process, void (*each)(void *arg, const char *id), void *arg, struct failure *failure)
+enum outcome message_stops(const char *process, void (*each)(void *arg, const char *id), void *arg, int *running, struct failure *failure)
 {
     struct stopping stopping = {.process = process, .each = each, .arg = arg};
-    return db_read(stops, &stopping, failure);
+    enum outcome outcome = db_read(stops, &stopping, failure);
+    *running = stopping.running;
+    return outcome;
+}
+
+static enum outcome deleted(struct db *db, void *arg, struct failure *failure)
+{
+    const struct answers *answers = arg;
+    for (size_t i = 0; i < answers->count; i++) {
+        struct query *query = db_query(db, "SELECT 1 FROM messages WHERE public_id = ?1");
+        query_text(query, 1, answers->ids[i]);
+        bool there = query_next(query);
+        query_end(query);
+        if (db_failed(db, failure))
+            return failure->outcome;
+        if (!there)
+            answers->each(answers->arg, answers->ids[i]);
+    }
+    return OUTCOME_OK;
+}
+
+enum outcome message_deleted(const char (*ids)[ID_BYTES], size_t count, void (*each)(void *arg, const char *id), void *arg, struct failure *failure)
+{
+    struct answers answers = {ids, count, each, arg};
+    return db_read(deleted, &answers, failure);
 }

@@ -88,7 +88,11 @@ enum outcome message_ask_stop(int64_t user, const char *conversation_id, int *ru
 /* For the process that makes answers: writes the heartbeat of `count` answers. */
 enum outcome message_heartbeat(const char (*ids)[ID_BYTES], size_t count, struct failure *failure);
 
-/* For the process that makes answers: calls `each` with the id of every answer of it that somebody asked to stop. */
-enum outcome message_stops(const char *process, void (*each)(void *arg, const char *id), void *arg, struct failure *failure);
+/* For the process that makes answers: calls `each` with the id of every answer of it that somebody asked to stop. *running tells how many of its answers are in the
+   database as streaming. */
+enum outcome message_stops(const char *process, void (*each)(void *arg, const char *id), void *arg, int *running, struct failure *failure);
+
+/* For the process that makes answers: calls `each` with those of `count` ids that are in the database no more, because their conversation was deleted or cleared. */
+enum outcome message_deleted(const char (*ids)[ID_BYTES], size_t count, void (*each)(void *arg, const char *id), void *arg, struct failure *failure);
 
 #endif

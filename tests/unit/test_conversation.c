@@ -253,7 +253,7 @@ static void use_everything(void)
     (void)message_ask_stop(user, a.conversation, &running, &failure);
     (void)message_heartbeat((const char (*)[ID_BYTES])&open.answer, 1, &failure);
     size_t letters = 0;
-    (void)message_stops(PROCESS, count_stop, &letters, &failure);
+    (void)message_stops(PROCESS, count_stop, &letters, &running, &failure);
     (void)conversation_get(user, a.conversation, list_title, NULL, &failure);
     (void)conversation_change(user, a.conversation, &(struct conversation_change){.title = "x", .pinned = 1, .archived = 1}, &failure);
     (void)conversation_clear(user, a.conversation, &failure);

@@ -389,10 +389,12 @@ static void stop_reaches_the_process_that_makes_the_answer(void **state)
     assert_int_equal(begin(&other, &failure), OUTCOME_OK);
     assert_int_equal(message_ask_stop(user, turn.conversation, &running, &failure), OUTCOME_OK);
     assert_int_equal(running, 1);
-    assert_int_equal(message_stops("another-process", count_stop, &stops, &failure), OUTCOME_OK);
+    assert_int_equal(message_stops("another-process", count_stop, &stops, &running, &failure), OUTCOME_OK);
     assert_int_equal(stops.count, 0);
-    assert_int_equal(message_stops(PROCESS, count_stop, &stops, &failure), OUTCOME_OK);
+    assert_int_equal(running, 0);
+    assert_int_equal(message_stops(PROCESS, count_stop, &stops, &running, &failure), OUTCOME_OK);
     assert_int_equal(stops.count, 1);
+    assert_int_equal(running, 2);
     assert_string_equal(stops.last, turn.answer);
     assert_int_equal(end_turn_as(turn.answer, "stopped", "par"), OUTCOME_OK);
     assert_int_equal(message_ask_stop(user, turn.conversation, &running, &failure), OUTCOME_OK);
@@ -418,6 +420,28 @@ static void without_memory_a_turn_fails_and_leaves_nothing(void **state)
     }
     assert_true(failed > 0);
     assert_int_equal(sql("SELECT count(*) FROM messages WHERE content <> '' AND search_text IS NULL"), 0); /* never stored unfindable in silence */
+}
+
+static void what_was_deleted_is_told_to_the_process_that_makes_it(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct stops gone = {0};
+    struct failure failure = {0};
+    char ids[3][ID_BYTES];
+    struct message_begin turns[3];
+    for (int i = 0; i < 3; i++) {
+        turns[i] = turn_of(user, NULL, NULL, "q");
+        assert_int_equal(begin(&turns[i], &failure), OUTCOME_OK);
+        memcpy(ids[i], turns[i].answer, ID_BYTES);
+    }
+    assert_int_equal(message_deleted((const char (*)[ID_BYTES])ids, 3, count_stop, &gone, &failure), OUTCOME_OK);
+    assert_int_equal(gone.count, 0);
+    assert_int_equal(conversation_delete(user, turns[1].conversation, &failure), OUTCOME_OK);
+    assert_int_equal(end_turn_as(turns[2].answer, "done", "whole"), OUTCOME_OK); /* has ended, but is there */
+    assert_int_equal(message_deleted((const char (*)[ID_BYTES])ids, 3, count_stop, &gone, &failure), OUTCOME_OK);
+    assert_int_equal(gone.count, 1);
+    assert_string_equal(gone.last, turns[1].answer);
 }
 
 static void of_all_processes_together_no_more_answers_are_made_than_may_be(void **state)
@@ -463,6 +487,7 @@ static const struct CMUnitTest tests[] = {
     store_test(the_end_of_an_answer_whose_conversation_is_gone_says_so),
     store_test(stop_reaches_the_process_that_makes_the_answer),
     store_test(of_all_processes_together_no_more_answers_are_made_than_may_be),
+    store_test(what_was_deleted_is_told_to_the_process_that_makes_it),
     store_test(without_memory_a_turn_fails_and_leaves_nothing),
 };
 
