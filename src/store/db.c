@@ -458,14 +458,22 @@ static enum outcome do_nothing(struct db *db, void *arg, struct failure *failure
     return OUTCOME_OK;
 }
 
+/* Opens a connection that only reads. Whoever finds the file missing or of another version makes a writer first, which sees to that; else the writer's lock is not
+   needed, so that a program that has only just started can read while another one writes. */
+static struct db *open_reader(struct failure *failure)
+{
+    if (access(settings.db_path, F_OK) == 0) {
+        struct db *db = open_connection(false, failure);
+        if (db == NULL || schema_is_current(db->connection))
+            return db;
+        close_connection(db);
+    }
+    return db_write(do_nothing, NULL, failure) == OUTCOME_OK ? open_connection(false, failure) : NULL;
+}
+
 /* Lends a reader; NULL, with *failure filled, when the database cannot be opened. */
 static struct db *take_reader(struct failure *failure)
 {
-    pthread_mutex_lock(&store.lock);
-    bool must_create = store.writer == NULL && store.reader_count == 0;
-    pthread_mutex_unlock(&store.lock);
-    if (must_create && db_write(do_nothing, NULL, failure) != OUTCOME_OK) /* makes or upgrades the file first */
-        return NULL;
     pthread_mutex_lock(&store.lock);
     while (store.free_readers == NULL && store.reader_count == LIMIT_STORE_READERS)
         pthread_cond_wait(&store.reader_free, &store.lock);
@@ -477,7 +485,7 @@ static struct db *take_reader(struct failure *failure)
     pthread_mutex_unlock(&store.lock);
     if (db != NULL)
         return db;
-    db = open_connection(false, failure);
+    db = open_reader(failure);
     if (db == NULL) {
         pthread_mutex_lock(&store.lock);
         store.reader_count--;

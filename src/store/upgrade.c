@@ -122,6 +122,11 @@ enum outcome schema_upgrade_with(sqlite3 *connection, const char *path, const st
     return OUTCOME_OK;
 }
 
+bool schema_is_current(sqlite3 *connection)
+{
+    return read_number(connection, "PRAGMA user_version") == VERSION && read_number(connection, our_tables) == 3;
+}
+
 enum outcome schema_upgrade(sqlite3 *connection, const char *path, struct failure *failure)
 {
     return schema_upgrade_with(connection, path, steps_of_program, sizeof steps_of_program / sizeof steps_of_program[0], VERSION, failure);

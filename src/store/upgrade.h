@@ -5,6 +5,7 @@
 #define PARLEY_UPGRADE_H
 
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "../base/outcome.h"
@@ -22,5 +23,8 @@ enum outcome schema_upgrade(sqlite3 *connection, const char *path, struct failur
 /* The same with given steps and version: for tests. */
 enum outcome schema_upgrade_with(sqlite3 *connection, const char *path, const struct upgrade_step *steps, size_t count, int version,
                                  struct failure *failure);
+
+/* Whether the file has the tables that this program needs, in its version; only reads. False also when it cannot be read. */
+bool schema_is_current(sqlite3 *connection);
 
 #endif
