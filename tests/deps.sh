@@ -1,8 +1,9 @@
 #!/bin/sh
-# Installs what is missing: `deps.sh run` for building and serving, `deps.sh test` for the tests as well. Looks for commands, headers and pkg-config names,
-# not for package names, because the same thing may have come from elsewhere (Node from another packager, say).
+# Installs what is missing: `deps.sh run [SERVER [MODE]]` for building and serving, `deps.sh test` for the tests on all servers as well. Looks for commands, headers and
+# pkg-config names, not for package names, because the same thing may have come from elsewhere (Node from another packager, say).
 set -eu
 cd "$(dirname "$0")/.."
+server=${2:-lighttpd} mode=${3:-fastcgi}
 missing=
 need() { missing="$missing $1"; }
 has_command() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
@@ -15,7 +16,15 @@ has_library fcgi || [ -e /usr/include/fcgiapp.h ] || need libfcgi-dev
 has_library libcurl || need libcurl4-openssl-dev
 has_library json-c || need libjson-c-dev
 has_library sqlite3 || need libsqlite3-dev
-has_command lighttpd || need lighttpd
+if [ "$1" = test ] || [ "$server" = lighttpd ]; then
+    has_command lighttpd || need lighttpd
+fi
+if [ "$1" = test ] || [ "$server" = apache ]; then
+    has_command apache2 || need apache2-bin # without the service that the package apache2 would start on port 80
+    if [ "$1" = test ] || [ "$mode" = fcgid ]; then
+        [ -e /usr/lib/apache2/modules/mod_fcgid.so ] || need libapache2-mod-fcgid
+    fi
+fi
 if [ "$1" = test ]; then
     has_library cmocka || need libcmocka-dev
     has_command sqlite3 || need sqlite3
@@ -25,13 +34,23 @@ if [ "$1" = test ]; then
     has_command chromium || [ -n "${CHROMIUM:-}" ] || need chromium
 fi
 
+# Debian starts a server when it is installed: not here, where it would take port 80. The usual way to say so is this file, for as long as the installing takes.
+install='
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    trap "rm -f $policy" EXIT
+    printf "#!/bin/sh\nexit 101\n" >$policy
+    chmod 755 $policy
+fi
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+'
 if [ -n "$missing" ]; then
     echo "Installing:$missing"
     sudo=
     [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update -qq
     # shellcheck disable=SC2086
-    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    $sudo sh -eu -c "$install" install $missing
 fi
 
 if [ "$1" = test ] && [ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then

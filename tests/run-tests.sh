@@ -1,12 +1,65 @@
 #!/bin/sh
 # Runs the tests that drive the program from outside: `run-tests.sh [NAME] [KIND]`.
 # NAME: only tests whose name holds it. KIND: http (with the provider's own tests) or browser; without it, both.
+# HOSTING (environment): where the HTTP tests run, names from http/hosting.js or `all`. Without it: everywhere, but one test by its name and one
+# kind alone run on lighttpd-fastcgi.
+# shellcheck disable=SC2086
 set -eu
 cd "$(dirname "$0")"
-name=${1:-} kind=${2:-all}
-files="provider/*.test.js http/*.test.js"
-[ "$kind" = all ] && files="$files browser/*.test.js"
-[ "$kind" = browser ] && files="browser/*.test.js"
+name=${1:-} kind=${2:-all} hostings=${HOSTING:-}
+[ -n "$hostings" ] || { [ -z "$name" ] && [ "$kind" = all ] && hostings=all; } || hostings=lighttpd-fastcgi
+[ "$hostings" != all ] || hostings="lighttpd-fastcgi lighttpd-cgi apache-fastcgi apache-fcgid apache-cgi apache-cgi-prefork"
+
 # One file after the other: the many-streams test wants the machine for itself.
-# shellcheck disable=SC2086
-exec node --test --test-concurrency=1 ${name:+--test-name-pattern="$name"} $files
+run() { node --test --test-concurrency=1 ${name:+--test-name-pattern="$name"} "$@"; }
+
+case "$hostings" in *' '*) ;; *)
+    # one hosting: everything in one run
+    [ "$kind" = browser ] && files= || files="provider/*.test.js http/*.test.js"
+    [ "$kind" = http ] || files="$files browser/*.test.js"
+    PARLEY_TEST_HOSTING=$hostings
+    export PARLEY_TEST_HOSTING
+    run $files
+    exit ;;
+esac
+
+# Several: a line for each, and at the end what failed.
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+trap 'exit 130' INT TERM
+failed=
+count() { sed -n "s/^# $1 //p" "$2"; }
+part() {
+    what=$1
+    shift
+    begun=$(date +%s)
+    status=0
+    run --test-reporter=tap "$@" >"$logs/$what" 2>&1 || status=$?
+    printf '%-20s passed %4s  failed %3s  skipped %3s  %4s s\n' "$what" "$(count pass "$logs/$what")" "$(count fail "$logs/$what")" "$(count skipped "$logs/$what")" $(($(date +%s) - begun))
+    [ "$status" = 0 ] || failed="$failed $what"
+}
+
+if [ "$kind" != browser ]; then
+    # what does not depend on the hosting runs once
+    once="http/readme.test.js http/site.test.js"
+    part once provider/*.test.js $once
+    everywhere=
+    for file in http/*.test.js; do
+        case " $once " in *" $file "*) ;; *) everywhere="$everywhere $file" ;; esac
+    done
+    for hosting in $hostings; do
+        PARLEY_TEST_HOSTING=$hosting part "$hosting" $everywhere
+    done
+fi
+[ "$kind" = http ] || part browser browser/*.test.js
+
+for what in $failed; do
+    printf '\n--- failed: %s\n' "$what"
+    # each failed test with what it says, without the files and suites around it
+    awk '/^ *not ok /{block=$0; keep=1; wrap=0; next} keep{block=block "\n" $0} /subtestsFailed/{wrap=1} keep && /^ *\.\.\.$/{if(!wrap) print block; keep=0}' "$logs/$what"
+done
+if [ -n "$failed" ]; then
+    printf '\nFAILED:%s\n' "$failed"
+    exit 1
+fi
+printf '\nAll passed.\n'

@@ -3,6 +3,7 @@ import test, { before, after, beforeEach, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { shared, withServer, startServer, lockDatabase, gone } from './server.js';
+import { lacks } from './hosting.js';
 import { startProvider, simple, held, gate, SCALE, neverEnding, stallAfter, silentStall, sleep, within, USAGE } from '../provider/provider.js';
 import { request, post, stream, chat, chatStream, chatWhole, conversation, list, settled, slowReader, readChat, readStream, assertError } from './client.js';
 
@@ -69,7 +70,7 @@ describe('a client that leaves', () => {
     assert.equal(answer.status, 'done');
   });
 
-  test('fifty clients that leave in mid-answer leave no descriptor behind', opts, () => withServer({}, async (s, p) => {
+  test('fifty clients that leave in mid-answer leave no descriptor behind', { ...opts, skip: lacks('threadedWorker') }, () => withServer({}, async (s, p) => {
     p.respond(simple('warm'));
     for (let i = 0; i < 5; i++) await chat(s, 'warm');
     const before = s.descriptors().length;
@@ -338,19 +339,24 @@ describe('a conversation that goes away in mid-answer', () => {
         for (const r of await Promise.all(clears)) assert.equal(r.status, 200);
         await Promise.all(streams);
       }
-      assert.deepEqual(s.workerPids(), workers);
+      s.noneEnded(workers);
     } finally { await s.stop(); }
   });
 });
 
 describe('trouble with the database in mid-answer', () => {
-  test('Stop works while the database is locked', opts, async () => {
+  test(`Stop ${lacks('stopWithoutStore') ? 'is 503 while the database is locked, and works afterwards' : 'works while the database is locked'}`, opts, async () => {
     await withServer({ settings: { DB_BUSY_SECONDS: '0.2' } }, async (s, p) => {
       p.respond(neverEnding());
       const c = await stream(`${s.url}/chat/stream`, { message: 'Hi' });
       const { conversation_id: id } = await idOf(c);
       const lock = await lockDatabase(s.db);
-      const r = await stop(s, id);
+      let r = await stop(s, id);
+      if (lacks('stopWithoutStore')) {
+        assertError(r, 503, 'store_unavailable');
+        await lock.release();
+        r = await stop(s, id);
+      }
       assert.deepEqual(r.json, { status: 'stopped' });
       await within(5, p.waitForClosed(1), 'the provider is let go');
       await lock.release();
@@ -398,7 +404,7 @@ test('a client that has closed its side and goes on reading gets the whole answe
   assert.match(text, /data: \[DONE\]/);
 });
 
-test('a client that leaves during silence is noticed although nothing is said', opts, async () => {
+test('a client that leaves during silence is noticed although nothing is said', { ...opts, skip: lacks('seesSilentLeave') }, async () => {
   await withServer({ settings: { HEARTBEAT_SECONDS: '60' } }, async (s, p) => {
     const g = gate();
     p.respond(held('first ', g, 'last'));
@@ -412,23 +418,24 @@ test('a client that leaves during silence is noticed although nothing is said', 
   });
 });
 
-test('a stop while the database is locked takes no longer with many unsaved answers, and says what is lost', opts, async () => {
+test('a stop while the database is locked takes no longer with many unsaved answers, and says what is lost', { ...opts, skip: lacks('threadedWorker') }, async () => {
   const p = await startProvider();
   const s = await startServer({ settings: { LLM_BASE_URL: p.url, DB_BUSY_SECONDS: '1', SHUTDOWN_SECONDS: '0.2' } });
+  let lock;
   try {
     const g = gate();
     p.respond(held('text ', g, 'end'));
     const streams = await Promise.all(Array.from({ length: 8 }, () => stream(`${s.url}/chat/stream`, { message: 'Hi' })));
     await Promise.all(streams.map((c) => c.until((e) => /text/.test(e.data))));
-    const lock = await lockDatabase(s.db);
+    lock = await lockDatabase(s.db);
     const [worker] = s.workerPids();
     const since = performance.now();
     process.kill(worker, 'SIGTERM');
     await gone(worker, 15);
     assert.ok(performance.now() - since < 14_000 * SCALE, 'two waits for the database, not eight');
-    assert.equal([...s.log().matchAll(/is lost: it could not be stored/g)].length, 8);
+    await s.logged(/(is lost: it could not be stored[\s\S]*){8}/, 5);
     await lock.release();
     g.open();
     for (const c of streams) c.close();
-  } finally { await s.stop({ check: false }); await p.stop(); }
+  } finally { await lock?.release(); await s.stop({ check: false }); await p.stop(); }
 });

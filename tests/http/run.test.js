@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import net from 'node:net';
 import path from 'node:path';
 import { REPO, SCALE } from './server.js';
+import { HOSTING, HOSTINGS } from './hosting.js';
 import { request, stream } from './client.js';
 import { within, sleep } from '../provider/provider.js';
 
@@ -15,14 +16,14 @@ const freePort = () => new Promise((resolve) => {
   s.listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); });
 });
 
-test('make run serves with the settings of the file, keeps run.env to itself, and ends by Ctrl-C', { timeout: 120_000 * SCALE, skip: Boolean(process.env.PARLEY_PROGRAM) }, async () => {
+test('make run serves with the settings of the file, keeps run.env to itself, and ends by Ctrl-C', { timeout: 120_000 * SCALE, skip: process.env.PARLEY_PROGRAM ? 'make run builds and starts cgi-bin/chat.fcgi' : HOSTING === 'apache-cgi-prefork' ? 'make run has apache-cgi' : false }, async () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'parley-run-'));
   const port = await freePort();
   const file = path.join(dir, 'settings');
   writeFileSync(file, `APP_PORT=${port}\nPARLEY_DB=${dir}/parley.db\nSYSTEM_PROMPT="two\\nlines"\nANTHROPIC_API_KEY=not-for-us\n`);
   writeFileSync(path.join(dir, 'run.env'), 'left by an earlier run\n', { mode: 0o644 });
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, PARLEY_VAR: dir, PARLEY_CONFIG: file };
-  const make = spawn('make', ['-s', 'run'], { cwd: REPO, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  const make = spawn('make', ['-s', 'run', `SERVER=${HOSTINGS[HOSTING].server}`, `MODE=${HOSTINGS[HOSTING].mode}`], { cwd: REPO, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let log = '';
   for (const out of [make.stdout, make.stderr]) out.on('data', (d) => { log += d; });
   const ended = new Promise((resolve) => make.once('close', resolve));

@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { withServer, startServer, lockDatabase, sql, dbProblems } from './server.js';
+import { lacks } from './hosting.js';
 import { simple, held, gate, SCALE, startProvider, sleep, within } from '../provider/provider.js';
 import { get, post, patch, del, stream, chat, chatStream, chatWhole, conversation, list, settled, assertError, readStream, readChat } from './client.js';
 
@@ -167,7 +168,7 @@ describe('the database is not usable', () => {
         const pids = s.workerPids();
         for (const r of [await get(`${s.url}/conversations`), await chatWhole(s, 'Hi'), await get(`${s.url}/conversations?q=ok`)]) assertError(r, [500, 503]);
         assert.equal((await get(`${s.url}/health`)).status, 200);
-        assert.deepEqual(s.workerPids(), pids, 'nobody crashed');
+        s.noneEnded(pids);                                   // nobody crashed
       });
     } finally { rmSync(dir, { recursive: true, force: true }); }
   });
@@ -229,16 +230,16 @@ describe('the disk is full', () => {
         p.respond(simple('ok'));
         const first = await chat(s, 'while there is room');
         assert.equal(first.text, 'ok', JSON.stringify(first.error));
-        try { writeFileSync(filler, Buffer.alloc(8 << 20)); } catch (e) { assert.equal(e.code, 'ENOSPC'); }
         const n = sql(db, 'SELECT count(*) AS n FROM messages')[0].n;
+        try { writeFileSync(filler, Buffer.alloc(8 << 20)); } catch (e) { assert.equal(e.code, 'ENOSPC'); }
         p.reset(simple('ok'));
         const e = assertError(await chatWhole(s, 'x'.repeat(90_000)), 503, 'store_unavailable');
         assert.match(e.message, /full|space|disk/i);
         assertError(await post(`${s.url}/chat`, { message: 'y'.repeat(90_000) }), 503, 'store_unavailable');
         assert.equal(p.chats.length, 0);
         assert.equal((await conversation(s, first.conversation_id)).messages.length, 2, 'reading goes on');
-        assert.equal(sql(db, 'SELECT count(*) AS n FROM messages')[0].n, n, 'nothing half-written');
         rmSync(filler);
+        assert.equal(sql(db, 'SELECT count(*) AS n FROM messages')[0].n, n, 'nothing half-written');
         const again = await chat(s, { message: 'room again', conversation_id: first.conversation_id });
         assert.equal(again.text, 'ok', JSON.stringify(again.error));
         assert.deepEqual(dbProblems(db), []);
@@ -277,7 +278,7 @@ describe('the disk is full', () => {
   });
 });
 
-test('two worker processes share one file: no row is lost or doubled, nobody sees a busy database', opts, () => withServer({ workers: 2 }, async (s, p) => {
+test('two worker processes share one file: no row is lost or doubled, nobody sees a busy database', { ...opts, skip: lacks('severalWorkers') }, () => withServer({ workers: 2 }, async (s, p) => {
   p.respond(async (req, io) => simple(`echo ${req.body.messages.at(-1).content}`)(req, io));
   const jobs = Array.from({ length: 8 }, async (_, c) => {
     let id;
@@ -296,7 +297,7 @@ test('two worker processes share one file: no row is lost or doubled, nobody see
   assert.equal(sql(s.db, 'SELECT count(*) AS n FROM messages')[0].n, 240);
 }));
 
-test('an acknowledged message is there after kill -9 of the worker', opts, () => withServer({}, async (s, p) => {
+test('an acknowledged message is there after kill -9 of the worker', { ...opts, skip: lacks('residentWorker') }, () => withServer({}, async (s, p) => {
   p.respond(simple('survivor'));
   const r = await chat(s, 'will I survive?');
   const [pid] = s.workerPids();
