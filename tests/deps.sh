@@ -26,6 +26,8 @@ if [ "$1" = test ] || [ "$server" = apache ]; then
     fi
 fi
 if [ "$1" = test ]; then
+    has_command nginx || need nginx-light
+    has_command caddy || need caddy
     has_library cmocka || need libcmocka-dev
     has_command sqlite3 || need sqlite3
     has_command curl || need curl
