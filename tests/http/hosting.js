@@ -42,11 +42,6 @@ export const CAPABILITIES = {
     why: 'a plain CGI process is there for its request only',
     instead: 'the next request starts the next process',
   },
-  streamSurvivesReload: {
-    only: ['lighttpd-fastcgi', 'lighttpd-cgi', 'apache-fastcgi', 'apache-cgi', 'apache-cgi-prefork'],
-    why: 'mod_fcgid ends its processes when Apache is reloaded',
-    instead: 'the answer is finished and stored by the process behind, and the page reads it again',
-  },
   cutOnKill: {
     only: ['lighttpd-fastcgi', 'apache-fastcgi'],
     why: 'CGI and mod_fcgid end the HTTP answer in good order when the program was killed',

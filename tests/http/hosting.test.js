@@ -129,10 +129,8 @@ describe('the host server in mid-answer', () => {
     await sleep(1.5);
     g.open();
     await c.all(20);
-    if (!lacks('streamSurvivesReload')) {
-      assert.equal(c.complete, true);
-      assert.equal(readStream(c).text, 'first last');
-    } else assert.ok(!c.events.some((e) => e.event === 'done') || readStream(c).text === 'first last', 'no false success');
+    assert.equal(c.complete, true);
+    assert.equal(readStream(c).text, 'first last');
     const { answer } = await settled(s, id, { seconds: 20 });
     assert.equal(answer.content, 'first last');
     assert.equal(answer.status, 'done');
@@ -148,10 +146,8 @@ describe('the host server in mid-answer', () => {
     await sleep(1);
     g.open();
     await c.all(20);
-    if (!lacks('streamSurvivesReload')) {
-      assert.equal(c.complete, true);
-      assert.equal(readStream(c).text, 'first last');
-    } else assert.ok(!c.events.some((e) => e.event === 'done') || readStream(c).text === 'first last', 'no false success');
+    assert.equal(c.complete, true);
+    assert.equal(readStream(c).text, 'first last');
     await within(20, s.exited, 'the end of the server');
     await s.stop();
     const [row] = sql(db, "SELECT status, content FROM messages WHERE role='assistant'");
