@@ -161,16 +161,15 @@ static int serve_behind_front(const char *name, int listen_fd, const sigset_t *s
         return serve(name, listen_fd, set, LIVE_COUNT_ALL);
     (void)close(listen_fd);
     sigset_t orders = *set;
-    int number;
     (void)sigaddset(&orders, SIGCHLD);
     (void)pthread_sigmask(SIG_BLOCK, &orders, NULL);
-    do
-        number = sigwaitinfo(&orders, NULL);
-    while (number < 0);
-    int status = 0;
-    if (number == SIGCHLD && waitpid(worker, &status, WNOHANG) == worker)
-        return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_BAD;
-    return 0;
+    for (;;) {
+        int status = 0, number = sigwaitinfo(&orders, NULL);
+        if (number == SIGCHLD && waitpid(worker, &status, WNOHANG) == worker)
+            return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_BAD;
+        if (number > 0 && number != SIGCHLD) /* a worker that is only stopped or goes on says SIGCHLD too */
+            return 0;
+    }
 }
 
 static void *obey_stop(void *arg)
@@ -187,7 +186,7 @@ static int serve_cgi(int connection, sigset_t *set)
 {
     pthread_t obeying;
     if (!start_threads(LIVE_COUNT_ALL))
-        return EXIT_BAD;
+        return CGI_EXIT_BUSY; /* the host allows no more threads */
     int error = pthread_create(&obeying, NULL, obey_stop, set);
     if (error == 0)
         (void)pthread_detach(obeying); /* it waits until the process ends */
@@ -266,8 +265,5 @@ int parley_main(int argc, char **argv, const struct parley_app *app)
     }
     if (options.listen == NULL && settings.outlive_host)
         return serve_behind_front(app->name, listen_fd, &set);
-    int status = serve(app->name, listen_fd, &set, LIVE_COUNT_OWN);
-    if (options.listen != NULL && strncmp(options.listen, "unix:", 5) == 0)
-        (void)unlink(options.listen + 5); /* gone already: fine */
-    return status;
+    return serve(app->name, listen_fd, &set, LIVE_COUNT_OWN);
 }

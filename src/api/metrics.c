@@ -29,10 +29,12 @@ static bool is_loopback(const char *address)
     return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == 127);
 }
 
-/* A proxy on this machine makes every client look local; it says so in one of these. */
+/* A proxy on this machine makes every client look local; most say so in one of these. */
 static bool is_forwarded(const struct request *request)
 {
-    static const char *const signs[] = {"HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP"};
+    static const char *const signs[] = {"HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_SERVER", "HTTP_X_FORWARDED",
+                                        "HTTP_FORWARDED", "HTTP_VIA", "HTTP_X_REAL_IP", "HTTP_X_CLIENT_IP", "HTTP_CLIENT_IP", "HTTP_TRUE_CLIENT_IP",
+                                        "HTTP_CF_CONNECTING_IP"};
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
         if (request_any_variable(request, signs[i], ""))
             return true;

@@ -1,9 +1,12 @@
 /*
- * The log of log.h. A line is put together in one buffer and leaves by one write(2), so that lines of threads and processes do not mix.
+ * The log of log.h. A line is put together in one buffer and leaves by one write(2), so that lines of threads and processes do not mix (very long ones may).
+ * What nobody takes is lost: a full pipe, or a terminal that was stopped, must not stop the answers.
  */
 #include "log.h"
 
 #include <json-c/json.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,6 +45,20 @@ void log_set_request(const char *request_id)
     (void)snprintf(request, sizeof request, "%s", request_id != NULL ? request_id : "");
 }
 
+/* A pipe that poll(2) calls writable takes PIPE_BUF bytes at least. */
+void log_write(const char *bytes, size_t len)
+{
+    while (len > 0) {
+        struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
+        size_t part = len < PIPE_BUF ? len : PIPE_BUF;
+        ssize_t n = poll(&log, 1, 0) == 1 ? write(STDERR_FILENO, bytes, part) : -1;
+        if (n <= 0)
+            return;
+        bytes += n;
+        len -= (size_t)n;
+    }
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     if (level < lowest)
@@ -71,8 +88,8 @@ void log_line(enum log_level level, const char *format, ...)
     buf_init(&out, sizeof message * 8);
     buf_add_text(&out, json_object_to_json_string_ext(line, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
     buf_add_char(&out, '\n');
-    if (!buf_failed(&out) && write(STDERR_FILENO, out.data, out.len) < 0)
-        (void)0; /* nobody reads the log: there is nowhere to say so */
+    if (!buf_failed(&out))
+        log_write(out.data, out.len);
     buf_free(&out);
     json_object_put(line);
 }

@@ -7,6 +7,8 @@
 #ifndef PARLEY_LOG_H
 #define PARLEY_LOG_H
 
+#include <stddef.h>
+
 #include <stdbool.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
@@ -26,5 +28,8 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)
+
+/* Writes bytes where the log goes, as far as they are taken at once; the rest is lost. */
+void log_write(const char *bytes, size_t len);
 
 #endif

@@ -345,10 +345,11 @@ static bool place_prefix(void)
     size_t len = strlen(row->value);
     while (len > 0 && row->value[len - 1] == '/')
         row->value[--len] = '\0';
-    if (len == 0 || row->value[0] == '/')
-        return true;
-    (void)fprintf(complain_on, "PARLEY_PREFIX: \"%s\" does not start with a slash\n", row->value);
-    return false;
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-/"; /* the same in an address and in its encoding */
+    bool good = len == 0 || (row->value[0] == '/' && row->value[strspn(row->value, plain)] == '\0' && strstr(row->value, "//") == NULL && strstr(row->value, "..") == NULL);
+    if (!good)
+        (void)fprintf(complain_on, "PARLEY_PREFIX: \"%s\" is not a path of plain letters and digits that starts with a slash\n", row->value);
+    return good;
 }
 
 bool settings_load(const char *program, const char *file, FILE *complaints)

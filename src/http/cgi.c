@@ -13,10 +13,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../base/buf.h"
+#include "../base/clock.h"
 #include "../base/limits.h"
+#include "../base/log.h"
 
 /* FastCGI specification, section 8 */
 enum { BEGIN_REQUEST = 1, END_REQUEST = 3, PARAMS = 4, STDIN = 5, STDOUT = 6, RESPONDER = 1, HEADER = 8, RECORD_BYTES = 0xFFF8 };
@@ -75,7 +78,8 @@ static bool add_variables(struct buf *out)
 
 /* What the parent knows of its one request. */
 struct forward {
-    int child;           /* the connection; -1: the child has closed it */
+    pid_t pid;           /* the child's */
+    int child;           /* the connection to it; -1: it has closed it */
     int log;             /* the child's standard error; -1: ended, or not ours to forward */
     struct buf request;  /* records that the child has not taken yet … */
     size_t sent;         /* … but for so many bytes */
@@ -93,12 +97,12 @@ static bool write_all(int fd, const char *bytes, size_t len)
 {
     while (len > 0) {
         ssize_t n = write(fd, bytes, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
             return false;
-        bytes += n;
-        len -= (size_t)n;
+        if (n < 0 && errno == EAGAIN) /* a host that makes its pipes so */
+            (void)poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, -1);
+        bytes += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
     }
     return true;
 }
@@ -184,7 +188,7 @@ static void forward_log(struct forward *forward)
     char part[8 * 1024];
     ssize_t n = read(forward->log, part, sizeof part);
     if (n > 0) {
-        (void)write_all(STDERR_FILENO, part, (size_t)n); /* nobody reads the log: nothing to be done */
+        log_write(part, (size_t)n);
     } else if (n == 0 || (errno != EINTR && errno != EAGAIN)) {
         (void)close(forward->log);
         forward->log = -1;
@@ -232,29 +236,56 @@ static void drain_body(struct forward *forward)
     }
 }
 
-/* An answer of the parent's own, when the child can give none. The two are the only ones there are. */
-static void refuse(bool overloaded)
+/* An answer of the parent's own, when the child can give none. These are the only ones there are. */
+enum refusal { REFUSE_BUSY, REFUSE_TOO_LARGE, REFUSE_BROKEN };
+
+static void refuse(enum refusal why)
 {
-    static const char busy[] = "Status: 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\nRetry-After: 5\r\nCache-Control: no-store\r\n\r\n"
-                               "{\"error\":{\"code\":\"overloaded\",\"message\":\"The server has no process left for this request. Please try again in a moment.\"}}\n";
-    static const char broken[] = "Status: 500 Internal Server Error\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n\r\n"
-                                 "{\"error\":{\"code\":\"internal\",\"message\":\"The program ended without an answer. The server's log says why.\"}}\n";
-    if (overloaded)
-        (void)write_all(STDOUT_FILENO, busy, sizeof busy - 1); /* the client may be gone */
-    else
-        (void)write_all(STDOUT_FILENO, broken, sizeof broken - 1);
+    static const char *const answers[] = {
+        [REFUSE_BUSY] = "Status: 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n\r\n"
+                        "{\"error\":{\"code\":\"overloaded\",\"message\":\"The server has no process left for this request. Please try again in a moment.\"}}\n",
+        [REFUSE_TOO_LARGE] = "Status: 431 Request Header Fields Too Large\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n\r\n"
+                             "{\"error\":{\"code\":\"bad_request\",\"message\":\"The headers of the request are too large.\"}}\n",
+        [REFUSE_BROKEN] = "Status: 500 Internal Server Error\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n\r\n"
+                          "{\"error\":{\"code\":\"internal\",\"message\":\"The program ended without an answer. The server's log says why.\"}}\n",
+    };
+    (void)write_all(STDOUT_FILENO, answers[why], strlen(answers[why])); /* the client may be gone */
 }
 
+/* Why the child closed the connection before its answer was complete; logged. It may go on with an answer that nobody is given any more: then it is not waited for. */
+static enum refusal explain_end(const struct forward *forward)
+{
+    enum { WAIT_MS = 1000, STEP_MS = 10 };
+    int status = 0;
+    pid_t ended = 0;
+    for (int waited = 0; waited < WAIT_MS && (ended = waitpid(forward->pid, &status, WNOHANG)) == 0; waited += STEP_MS)
+        clock_sleep_ms(STEP_MS);
+    if (ended == forward->pid && WIFSIGNALED(status))
+        log_error("the process that made the answer was ended by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else if (ended == forward->pid)
+        log_error("the process that made the answer ended with status %d before it was complete", WEXITSTATUS(status));
+    else
+        log_error("the process that makes the answer has given up its client");
+    return ended == forward->pid && WIFEXITED(status) && WEXITSTATUS(status) == CGI_EXIT_BUSY ? REFUSE_BUSY : REFUSE_BROKEN;
+}
+
+/* RFC 3875 section 4.1.2: no CONTENT_LENGTH means no body, and some hosts never end the standard input of such a request. But a chunked request has no length either; its body ends with
+   standard input. */
 static int64_t announced_body(void)
 {
-    const char *length = getenv("CONTENT_LENGTH");
-    long long bytes = length != NULL && *length != '\0' ? strtoll(length, NULL, 10) : -1;
-    return bytes < 0 ? INT64_MAX : bytes; /* a chunked request has no length: it ends with standard input */
+    const char *length = getenv("CONTENT_LENGTH"), *method = getenv("REQUEST_METHOD");
+    if (length != NULL && *length != '\0') {
+        long long bytes = strtoll(length, NULL, 10);
+        return bytes > 0 ? bytes : 0;
+    }
+    bool may_have_one = getenv("HTTP_TRANSFER_ENCODING") != NULL ||
+                        (method != NULL && (strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0));
+    return may_have_one ? INT64_MAX : 0;
 }
 
-static _Noreturn void run_parent(int child, int log)
+static _Noreturn void run_parent(pid_t pid, int child, int log)
 {
-    struct forward forward = {.child = child, .log = log, .body_left = announced_body()};
+    struct forward forward = {.pid = pid, .child = child, .log = log, .body_left = announced_body()};
     buf_init(&forward.request, LIMIT_VARIABLES_BYTES * 2 + RECORD_BYTES);
     (void)signal(SIGPIPE, SIG_IGN); /* write(2) says EPIPE */
     const char begin[] = {0, RESPONDER, 0, 0, 0, 0, 0, 0};
@@ -264,12 +295,17 @@ static _Noreturn void run_parent(int child, int log)
         add_record(&forward.request, STDIN, "", 0);
     if (good)
         forward_answer(&forward);
+    else
+        log_error("the request was refused: its variables have more than %d bytes", LIMIT_VARIABLES_BYTES);
+    enum refusal why = good ? REFUSE_BROKEN : REFUSE_TOO_LARGE;
+    if (good && !forward.ended && !forward.client_gone)
+        why = explain_end(&forward);
     if (forward.child >= 0)
         (void)close(forward.child); /* the child sees that its client is gone, if it still writes */
     if (!forward.client_gone) {
         drain_body(&forward);
         if (!forward.answered)
-            refuse(false);
+            refuse(why);
     }
     if (forward.log >= 0 && fcntl(forward.log, F_SETFL, O_NONBLOCK) == 0)
         forward_log(&forward); /* what was said about this request is there by now */
@@ -300,8 +336,17 @@ static void become_child(int log)
         (void)close(log);
 }
 
+/* A host may have closed one of the three: nothing else must get its number. */
+static void hold_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) /* the lowest free number is this one */
+            _exit(CGI_EXIT_BUSY);
+}
+
 int cgi_split(void)
 {
+    hold_standard_descriptors();
     int connection[2] = {-1, -1}, log[2] = {-1, -1};
     bool own_log = is_file(STDERR_FILENO);
     (void)close_range(STDERR_FILENO + 1, ~0U, 0); /* what the host server forgot to close would be held open by an answer that outlives it */
@@ -316,11 +361,11 @@ int cgi_split(void)
         return connection[1];
     }
     if (pid < 0) {
-        refuse(true);
+        refuse(REFUSE_BUSY);
         _exit(0);
     }
     (void)close(connection[1]);
     if (log[1] >= 0)
         (void)close(log[1]);
-    run_parent(connection[0], log[0]);
+    run_parent(pid, connection[0], log[0]);
 }

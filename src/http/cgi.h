@@ -14,9 +14,12 @@
 /* Whether this process was started as a CGI program: RFC 3875 section 4.1.4 has GATEWAY_INTERFACE set. */
 bool cgi_is_asked(void);
 
+/* What the child exits with when the system does not give it what it needs: the client is told to try again. */
+enum { CGI_EXIT_BUSY = 75 };
+
 /* Splits the process. In the child it returns the connection to serve: standard input and output are then /dev/null, standard error leads to the parent's as long as
    that lives. The parent does not return: it forwards the answer and exits, with 0 when an answer was given, also when it is only a refusal of its own
-   because the system gives no process or the child ended without one. */
+   because the system gives no process or the child ended without one; then the log says why. */
 int cgi_split(void);
 
 #endif

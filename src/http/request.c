@@ -10,6 +10,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "../base/clock.h"
 #include "../base/log.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
@@ -17,7 +18,8 @@
 #include "cgi.h"
 #include "request_internal.h"
 
-enum { READ_TIMEOUT_S = 30 }; /* the host server has the body already: silence means that it is gone */
+/* Most host servers have the whole body before they ask us. mod_proxy_fcgi passes it on as it comes, from a client that may take its time: a thread waits so long and no longer. */
+enum { READ_TIMEOUT_S = 10, BODY_GRACE_MS = 10000, BODY_BYTES_PER_S = 4096 };
 
 const char *request_variable(const struct request *request, const char *name)
 {
@@ -88,15 +90,20 @@ bool request_is_script(const struct request *request)
     return request->is_script;
 }
 
+/* In a Location, // would name another host. */
+static bool is_path(const char *uri)
+{
+    return uri[0] == '/' && uri[1] != '/' && uri[1] != '\\';
+}
+
 size_t request_prefix(const struct request *request, const char **prefix)
 {
     const char *uri = request_variable(request, "REQUEST_URI");
     size_t len = strcspn(uri, "?#"), path_len = strlen(request->path);
     *prefix = uri;
-    bool is_path = uri[0] == '/' && uri[1] != '/' && uri[1] != '\\'; /* in a Location, // would name another host */
-    if (is_path && len >= path_len && strncmp(uri + len - path_len, request->path, path_len) == 0)
+    if (is_path(uri) && len >= path_len && strncmp(uri + len - path_len, request->path, path_len) == 0)
         return len - path_len;
-    *prefix = request->is_script ? request_variable(request, "SCRIPT_NAME") : settings.prefix;
+    *prefix = request->is_script && is_path(request_variable(request, "SCRIPT_NAME")) ? request_variable(request, "SCRIPT_NAME") : settings.prefix;
     return strlen(*prefix);
 }
 
@@ -205,12 +212,32 @@ enum outcome request_query(const struct request *request, const char *name, char
     return OUTCOME_OK;
 }
 
-/* Reads away what is left of a body that is not wanted, up to a bound. */
+/* Whether a body of which `len` bytes have come since `start_ms` comes too slowly. */
+static bool is_too_slow(int64_t start_ms, size_t len)
+{
+    return clock_mono_ms() - start_ms > BODY_GRACE_MS + (int64_t)len * 1000 / BODY_BYTES_PER_S;
+}
+
+/* The next piece of the body: what one read gives, so that the clock can be looked at in between (FCGX_GetStr waits until all that was asked for is there). 0: the end. */
+static int read_piece(struct request *request, char *piece, int size)
+{
+    FCGX_Stream *in = request->fcgi.in;
+    int first = FCGX_GetChar(in);
+    if (first == EOF)
+        return 0;
+    piece[0] = (char)first;
+    int there = in->stop > in->rdNext ? (int)(in->stop - in->rdNext) : 0;
+    int more = there < size - 1 ? there : size - 1;
+    return 1 + (more > 0 ? FCGX_GetStr(piece + 1, more, in) : 0);
+}
+
+/* Reads away what is left of a body that is not wanted, up to a bound of bytes and time. */
 static void drain_body(struct request *request)
 {
     char scrap[4096];
-    for (size_t left = LIMIT_BODY_DRAIN_BYTES; left > 0;) {
-        int n = FCGX_GetStr(scrap, sizeof scrap, request->fcgi.in);
+    int64_t start_ms = clock_mono_ms();
+    for (size_t left = LIMIT_BODY_DRAIN_BYTES; left > 0 && clock_mono_ms() - start_ms < BODY_GRACE_MS;) {
+        int n = read_piece(request, scrap, sizeof scrap);
         if (n <= 0)
             return;
         left -= (size_t)n < left ? (size_t)n : left;
@@ -223,9 +250,13 @@ static enum outcome read_body(struct request *request, size_t max, struct buf *b
     long long announced = *length != '\0' ? strtoll(length, NULL, 10) : -1; /* absent: a chunked request under mod_fcgid */
     char part[4096];
     int n = 0;
+    int64_t start_ms = clock_mono_ms();
     while ((announced < 0 || announced <= (long long)max) && body->len <= max && !buf_failed(body) &&
-           (n = FCGX_GetStr(part, sizeof part, request->fcgi.in)) > 0)
+           (n = read_piece(request, part, sizeof part)) > 0) {
         buf_add(body, part, (size_t)n);
+        if (is_too_slow(start_ms, body->len))
+            return fail(failure, OUTCOME_BAD_REQUEST, "The request body came too slowly.");
+    }
     bool too_large = announced > (long long)max || body->len > max;
     if (too_large || buf_failed(body)) {
         drain_body(request);

@@ -34,6 +34,7 @@ struct thread {
 
 static struct {
     int listen_fd;
+    char socket_path[sizeof(((struct sockaddr_un *)0)->sun_path)]; /* made by us; "": none */
     void (*serve)(struct request *request);
     struct thread *threads;
     int max_threads;
@@ -82,6 +83,8 @@ static int listen_unix(const char *path)
     mode_t mask = umask(0117); /* mode 0660: who can write to the socket can speak FastCGI with us */
     bool good = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, BACKLOG) == 0;
     (void)umask(mask);
+    if (good)
+        memcpy(worker.socket_path, address.sun_path, sizeof worker.socket_path);
     if (good)
         return fd;
     log_error("--listen: %s: %s", path, strerror(errno));
@@ -275,8 +278,11 @@ bool worker_serve_one(int fd, void (*serve)(struct request *request))
     return true;
 }
 
+/* The path is given up first, and not when all answers have ended: by then it may be the next worker's. */
 void worker_stop_accepting(void)
 {
+    if (worker.socket_path[0] != '\0')
+        (void)unlink(worker.socket_path); /* gone already: fine */
     atomic_store(&worker.stopping, true);
     pthread_mutex_lock(&worker.lock);
     int count = worker.thread_count; /* no more are added from now on */

@@ -2,6 +2,7 @@
 // a server that is reloaded or stopped in mid-answer leaves it finished or stored as what it is.
 import test, { before, after, beforeEach, describe } from 'node:test';
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -316,3 +317,18 @@ describe('below a prefix', () => {
     }
   });
 });
+
+test('a client that sends its body slowly does not hold a thread for long', { ...opts, skip: HOSTING === 'apache-fastcgi' ? false : 'the other hosts have the whole body before they ask the program' }, () => withServer({}, async (s) => {
+  const open = async () => Number(/parley_process_requests_open\{[^}]*\} (\d+)/.exec((await get(`${s.url}/metrics`)).text)[1]);
+  const slow = (p) => {
+    const sock = net.connect(s.port, '127.0.0.1');
+    sock.on('error', () => {});
+    sock.write(`POST ${p} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{"message":`);
+    return sock;
+  };
+  const socks = ['/chat', '/nothing', '/chat'].map(slow);
+  try {
+    await within(5, (async () => { while (await open() !== 4) await sleep(0.02); })(), 'the three to be in hand');
+    await within(25, (async () => { while (await open() !== 1) await sleep(0.2); })(), 'the three to be given up');
+  } finally { for (const sock of socks) sock.destroy(); }
+}));

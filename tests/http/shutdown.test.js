@@ -151,6 +151,28 @@ describe('the program by itself', () => {
     } finally { rmSync(dir, { recursive: true, force: true }); }
   });
 
+  test('a worker that takes the socket over from one that is still ending keeps it', opts, async () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'parley-worker-'));
+    try {
+      const sock = path.join(dir, 'w.sock');
+      const a = await worker(dir, `unix:${sock}`);
+      await connects({ path: sock });
+      const idle = net.connect({ path: sock });             // a request that never comes: the end of the first worker waits for it
+      await new Promise((r) => idle.once('connect', r));
+      await sleep(0.2);
+      a.child.kill('SIGTERM');
+      await within(10, (async () => { while (existsSync(sock)) await sleep(0.01); })(), 'the first worker to give up its address');
+      assert.equal(a.child.exitCode, null, 'it has not ended yet');
+      const b = await worker(dir, `unix:${sock}`);
+      try {
+        await connects({ path: sock });
+        await within(20, a.exit, 'the end of the first worker');
+        await connects({ path: sock });
+      } finally { b.child.kill('SIGTERM'); idle.destroy(); }
+      assert.equal((await within(15, b.exit, 'the end of the second worker')).code, 0, b.text);
+    } finally { rmSync(dir, { recursive: true, force: true }); }
+  });
+
   test('--listen 127.0.0.1:port listens there', opts, async () => {
     const dir = mkdtempSync(path.join(tmpdir(), 'parley-worker-'));
     try {

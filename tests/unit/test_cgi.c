@@ -68,6 +68,7 @@ static void write_end(int fd)
 
 static char output[4 * BIG];
 static bool input_was_taken; /* all of it */
+static bool output_is_nonblocking;
 
 /* Runs a CGI program whose child is `serve`, with `input` on its standard input (held open afterwards); what it wrote to standard output. */
 static const char *run_cgi(void (*serve)(int fd), const char *input, size_t input_len)
@@ -80,6 +81,8 @@ static const char *run_cgi(void (*serve)(int fd), const char *input, size_t inpu
     if (program == 0) {
         (void)dup2(in[0], STDIN_FILENO);
         (void)dup2(out[1], STDOUT_FILENO);
+        if (output_is_nonblocking)
+            (void)fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
         int fd = cgi_split();
         serve(fd);
         _exit(0);
@@ -103,6 +106,8 @@ static const char *run_cgi(void (*serve)(int fd), const char *input, size_t inpu
     close(in[1]);
     close(taken[1]);
     size_t len = 0;
+    if (output_is_nonblocking)
+        (void)usleep(200000); /* until the pipe is full */
     for (ssize_t n; (n = read(out[0], output + len, sizeof output - 1 - len)) > 0;)
         len += (size_t)n;
     output[len] = '\0';
@@ -221,6 +226,74 @@ static void a_child_without_an_answer_is_answered_for(void **state)
     assert_string_equal(run_cgi(die_in_the_answer, input, sizeof input), "Status: 200 OK\r\n\r\nhalf");
 }
 
+static void be_busy(int fd)
+{
+    (void)fd;
+    _exit(CGI_EXIT_BUSY);
+}
+
+static void be_killed(int fd)
+{
+    (void)fd;
+    (void)raise(SIGKILL);
+}
+
+static void a_child_that_gets_no_resources_is_answered_with_try_again(void **state)
+{
+    (void)state;
+    announce(0);
+    assert_contains(run_cgi(be_busy, "", 0), "Status: 503 ");
+    assert_contains(output, "Retry-After: 5");
+    assert_contains(run_cgi(be_killed, "", 0), "Status: 500 ");
+}
+
+/* run_cgi() holds standard input open: it would wait for ever. */
+static void a_get_without_a_length_has_no_body(void **state)
+{
+    (void)state;
+    unsetenv("CONTENT_LENGTH");
+    setenv("REQUEST_METHOD", "GET", 1);
+    assert_string_equal(run_cgi(echo, "", 0), "|");
+    unsetenv("REQUEST_METHOD");
+}
+
+static void answer_much(int fd)
+{
+    static char part[50000];
+    read_request(fd);
+    memset(part, 'x', sizeof part);
+    for (int i = 0; i < 20; i++)
+        write_record(fd, 6, part, sizeof part, 0);
+    write_end(fd);
+}
+
+static void an_output_that_does_not_block_gets_all_the_same(void **state)
+{
+    (void)state;
+    announce(0);
+    output_is_nonblocking = true;
+    assert_int_equal(strlen(run_cgi(answer_much, "", 0)), 20 * 50000);
+    output_is_nonblocking = false;
+}
+
+static void environment_that_is_too_large_is_refused(void **state)
+{
+    (void)state;
+    static char value[100 * 1024];
+    char name[16];
+    memset(value, 'v', sizeof value - 1);
+    announce(0);
+    for (int i = 0; i < 12; i++) {
+        (void)snprintf(name, sizeof name, "BIG%d", i);
+        setenv(name, value, 1);
+    }
+    assert_contains(run_cgi(echo, "", 0), "Status: 431 ");
+    for (int i = 0; i < 12; i++) {
+        (void)snprintf(name, sizeof name, "BIG%d", i);
+        unsetenv(name);
+    }
+}
+
 static void answer_unread(int fd)
 {
     write_record(fd, 6, "Status: 413 \r\n\r\nno", 18, 0);
@@ -272,6 +345,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_answer_may_come_byte_by_byte_and_ends_at_its_end),
     cmocka_unit_test(a_child_without_an_answer_is_answered_for),
     cmocka_unit_test(a_body_that_nobody_reads_is_read_away),
+    cmocka_unit_test(a_child_that_gets_no_resources_is_answered_with_try_again),
+    cmocka_unit_test(a_get_without_a_length_has_no_body),
+    cmocka_unit_test(an_output_that_does_not_block_gets_all_the_same),
+    cmocka_unit_test(environment_that_is_too_large_is_refused),
     cmocka_unit_test(the_child_has_a_session_of_its_own_and_no_descriptor_of_the_host),
     cmocka_unit_test(without_cgi_variables_it_is_no_cgi_program),
 };

@@ -104,6 +104,25 @@ static void a_very_long_message_is_cut_and_still_one_line(void **state)
     assert_true(strlen(message_of((struct said){.level = LOG_INFO, .format = "%s", .argument = text})) > 8000);
 }
 
+static void say_much_to_nobody(FILE *out, void *arg)
+{
+    (void)arg;
+    int ends[2];
+    if (pipe(ends) != 0 || dup2(ends[1], STDERR_FILENO) < 0)
+        return;
+    log_set_level(LOG_INFO);
+    (void)alarm(10); /* ends the child if it hangs */
+    for (int i = 0; i < 3000; i++)
+        log_error("a line that nobody reads, and there are more of them than a pipe holds %d", i);
+    (void)fprintf(out, "went on");
+}
+
+static void a_log_that_nobody_reads_stops_nothing(void **state)
+{
+    (void)state;
+    assert_string_equal(in_child(say_much_to_nobody, NULL), "went on");
+}
+
 static void secrets_are_masked_wherever_they_stand(void **state)
 {
     (void)state;
@@ -166,6 +185,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(control_characters_are_escaped),
     cmocka_unit_test(bytes_that_are_not_utf8_are_repaired),
     cmocka_unit_test(a_very_long_message_is_cut_and_still_one_line),
+    cmocka_unit_test(a_log_that_nobody_reads_stops_nothing),
     cmocka_unit_test(secrets_are_masked_wherever_they_stand),
     cmocka_unit_test(short_values_are_no_secrets),
     cmocka_unit_test(a_secret_that_begins_like_another_is_masked_whole),

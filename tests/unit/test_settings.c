@@ -202,7 +202,10 @@ static void bad_values_are_refused_with_a_sentence(void **state)
         {"LOG_LEVEL=info warning\n", "LOG_LEVEL: \"info warning\" is not one of"},
         {"DB_SYNC=off\n", "DB_SYNC: \"off\" is not one of: full normal"},
         {"OUTLIVE_HOST=perhaps\n", "OUTLIVE_HOST: \"perhaps\" is neither on nor off"},
-        {"PARLEY_PREFIX=parley\n", "PARLEY_PREFIX: \"parley\" does not start with a slash"},
+        {"PARLEY_PREFIX=parley\n", "PARLEY_PREFIX: \"parley\" is not a path of plain letters"},
+        {"PARLEY_PREFIX=/c++\n", "PARLEY_PREFIX: \"/c++\" is not a path"},
+        {"PARLEY_PREFIX=/a//b\n", "PARLEY_PREFIX: \"/a//b\" is not a path"},
+        {"PARLEY_PREFIX=/a/../b\n", "PARLEY_PREFIX: \"/a/../b\" is not a path"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *got = file_gives(rows[i][0]);
