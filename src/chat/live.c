@@ -283,33 +283,31 @@ static void keep_answers(int64_t *heartbeat_ms, int64_t *retry_ms)
 static void *keep(void *unused)
 {
     (void)unused;
-    int64_t heartbeat_ms = 0, round_ms = 0, retry_ms = 0, count_ms = 0;
-    bool counted = false; /* since the counters were last saved */
+    int64_t heartbeat_ms = 0, round_ms = 0, retry_ms = 0, count_ms = clock_mono_ms();
+    bool worked = false; /* since memory was last given back */
     pthread_mutex_lock(&live.lock);
     while (!live.ending) {
         bool idle = live.answers == NULL && live.unsaved == NULL;
-        if (idle && !counted) {
-            pthread_cond_wait(&live.changed, &live.lock);
-            heartbeat_ms = round_ms = retry_ms = count_ms = clock_mono_ms();
-            counted = true;
-            continue;
-        }
         int64_t left_ms = idle ? count_ms + COUNT_MS - clock_mono_ms() : round_ms + KEEPER_MS - clock_mono_ms();
         if (left_ms > 0) {
             (void)wait_changed(left_ms); /* answers come and go meanwhile */
+            if (idle && live.answers != NULL)
+                heartbeat_ms = round_ms = retry_ms = clock_mono_ms();
             continue;
         }
         pthread_mutex_unlock(&live.lock);
         round_ms = clock_mono_ms();
+        worked = worked || !idle;
         if (!idle)
             keep_answers(&heartbeat_ms, &retry_ms);
         if (round_ms - count_ms >= COUNT_MS) {
             struct failure failure; /* the store has logged it; what was counted is kept */
-            (void)counter_save(&failure);
+            (void)counter_save(&failure); /* nothing counted, nothing done */
             count_ms = clock_mono_ms();
-            counted = !idle;
-            if (idle)
-                (void)malloc_trim(0); /* what answers used goes back to the system; 0: there was nothing */
+        }
+        if (idle && worked) {
+            (void)malloc_trim(0); /* what answers used goes back to the system; 0: there was nothing */
+            worked = false;
         }
         pthread_mutex_lock(&live.lock);
     }
