@@ -7,13 +7,14 @@ SERVER   ?= lighttpd
 MODE     ?= fastcgi
 CFLAGS   ?= -O2 -g
 TESTS    ?=                       # one test by name: make test TESTS='reload keeps everything'
+FUZZ_SECONDS ?= 30
 HOSTING  ?=                       # where HTTP tests run: all, or names such as apache-cgi (tests/run-tests.sh)
 
 # --- nothing below needs changing ---------------------------------------------------------------------------------------
 VERSION  := 0.1.0
 BUILD    ?= build
 BIN      ?= cgi-bin
-LIBS     := fcgi libcurl json-c sqlite3
+LIBS     := fcgi libcurl json-c sqlite3 libcrypto
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wno-format-nonliteral -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla
 HARDEN   := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CPPFLAGS += -D_GNU_SOURCE -DPARLEY_VERSION='"$(VERSION)"' -I$(BUILD)
@@ -23,6 +24,8 @@ SOURCES  := $(wildcard src/*/*.c) src/parley.c
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 PROGRAMS := $(patsubst cgi-bin/%.c,$(BIN)/%.fcgi,$(wildcard cgi-bin/*.c))
 CGI      := $(PROGRAMS:.fcgi=.cgi)
+WIRES    := openai responses anthropic gemini bedrock ollama cohere
+FUZZ     := $(WIRES:%=$(BUILD)/fuzz/%)
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
 all: $(PROGRAMS) $(CGI)
@@ -30,7 +33,7 @@ all: $(PROGRAMS) $(CGI)
 $(BIN)/%.fcgi: $(BUILD)/cgi-bin/%.o $(BUILD)/libparley.a
 	@mkdir -p $(@D)
 	@echo "  $@"
-	@$(CC) $(LINK) -o $@ $^ $$(pkg-config --libs $(LIBS) 2>/dev/null || echo -lfcgi -lcurl -ljson-c -lsqlite3) -lm
+	@$(CC) $(LINK) -o $@ $^ $$(pkg-config --libs $(LIBS) 2>/dev/null || echo -lfcgi -lcurl -ljson-c -lsqlite3 -lcrypto) -lm
 
 # The same program under its other name is a plain CGI program.
 $(BIN)/%.cgi: $(BIN)/%.fcgi
@@ -45,11 +48,18 @@ $(BUILD)/%.o: %.c
 	@echo "  $<"
 	@$(CC) $(ALL_C) -c -o $@ $<
 
-# The schema as a C string: each line quoted.
+# Texts that are embedded as C strings: each line quoted.
+QUOTE    := sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/'
+INCLUDED := $(BUILD)/schema.inc $(BUILD)/providers.inc $(BUILD)/models.inc
 $(BUILD)/src/store/upgrade.o: $(BUILD)/schema.inc
+$(BUILD)/src/llm/catalogue.o: $(BUILD)/providers.inc
+$(BUILD)/src/llm/model.o: $(BUILD)/models.inc
 $(BUILD)/schema.inc: schema.sql
 	@mkdir -p $(@D)
-	@sed 's/\\/\\\\/g; s/"/\\"/g; s/^/"/; s/$$/\\n"/' $< > $@
+	@$(QUOTE) $< > $@
+$(BUILD)/%.inc: src/llm/%.json
+	@mkdir -p $(@D)
+	@$(QUOTE) $< > $@
 
 # --- running -----------------------------------------------------------------------------------------------------------
 # Serves in the foreground until Ctrl-C. Host servers hand on next to nothing of their environment, so what is set goes into var/run.env.
@@ -63,8 +73,22 @@ check: all
 test: deps-test all unit
 	HOSTING="$(HOSTING)" tests/run-tests.sh "$(TESTS)"
 
-unit: $(UNITS)
+unit: $(UNITS) $(FUZZ)
 	@for unit in $(UNITS); do $$unit || exit 1; done
+	@for wire in $(WIRES); do $(BUILD)/fuzz/$$wire tests/fuzz/seeds/$$wire/* || exit 1; done
+
+# The parsers of all wires under libFuzzer (clang), from the seeds on: make fuzz FUZZ_SECONDS=600
+fuzz: $(INCLUDED)
+	@for wire in $(WIRES); do \
+	    mkdir -p $(BUILD)/corpus/$$wire && echo "  fuzzing $$wire" && \
+	    clang -std=c11 $(CPPFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined -DWIRE=wire_$$wire -o $(BUILD)/fuzz-$$wire tests/fuzz/wire.c src/base/*.c src/llm/*.c \
+	        -pthread $$(pkg-config --libs $(LIBS) 2>/dev/null || echo -lcurl -ljson-c -lcrypto) -lm && \
+	    $(BUILD)/fuzz-$$wire -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -artifact_prefix=$(BUILD)/ -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$wire tests/fuzz/seeds/$$wire || exit 1; \
+	done
+
+$(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/wire.c tests/fuzz/replay.c $(BUILD)/libparley.a
+	@mkdir -p $(@D)
+	@$(CC) $(filter-out -MMD -MP,$(ALL_C)) -DWIRE=wire_$* $(LINK) -o $@ tests/fuzz/wire.c tests/fuzz/replay.c $(BUILD)/libparley.a $$(pkg-config --libs $(LIBS)) -lm
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libparley.a
 	@mkdir -p $(@D)
@@ -85,7 +109,7 @@ readme: all
 bench: all
 	@node tests/bench/bench.js $(PARTS)
 
-lint: $(BUILD)/schema.inc
+lint: $(INCLUDED)
 	tests/lint.sh
 
 # --- setting up --------------------------------------------------------------------------------------------------------
@@ -113,6 +137,6 @@ site: all
 clean:
 	rm -rf build $(PROGRAMS) $(CGI)
 
-.PHONY: all run check test unit asan tsan sanitized readme bench lint deps-run deps-test install site clean
+.PHONY: all run check test unit fuzz asan tsan sanitized readme bench lint deps-run deps-test install site clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -4,7 +4,7 @@
 -- since 1970-01-01 UTC. `public_id` is what clients see; `id` never leaves the program. An existing file is brought up to date by the numbered steps in
 -- src/store/upgrade.c, after a copy was made. docs/store.md says why things are as they are.
 
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 
 -- Who may have conversations. Rows appear when somebody asks for the first time.
 CREATE TABLE users (
@@ -52,16 +52,23 @@ CREATE TABLE messages (
     search_text       TEXT,                        -- content with characters of scripts without spaces set apart; NULL: content has none
     status            TEXT NOT NULL DEFAULT 'done'
                       CHECK (status IN ('streaming', 'done', 'error', 'stopped', 'interrupted')),
+    provider          TEXT,                        -- of an answer: who gave it, by its id in the catalogue
     model             TEXT,                        -- of an answer: the model that gave it, as the provider names it
     finish_reason     TEXT,                        -- of a finished answer: stop, length, tool_calls, content_filter
     prompt_tokens     INTEGER,                     -- usage as the provider counted it; NULL: it did not say
     completion_tokens INTEGER,
     cached_tokens     INTEGER,                     -- part of prompt_tokens
     reasoning_tokens  INTEGER,                     -- part of completion_tokens
+    usage_estimated   INTEGER NOT NULL DEFAULT 0,  -- 1: by us, because the provider did not count
+    cost              REAL,                        -- in US dollars; NULL: not known
+    calls             TEXT,                        -- the tools that the model wanted called: a JSON array of {id, name, arguments, state}; NULL: none
+    state             TEXT,                        -- what the provider wants back with this answer: JSON, opaque to us; NULL: nothing …
+    state_wire        TEXT,                        -- … and the wire that understands it
     reasoning         TEXT,                        -- the model's thinking text, kept apart from the answer; NULL: none
     error_code        TEXT,                        -- of status 'error' and 'interrupted': design section 4's code …
     error_message     TEXT,                        -- … and sentence
     metadata          TEXT NOT NULL DEFAULT '{}',  -- a JSON object that came with the message
+    attachments       TEXT,                        -- of a question: what came with it, a JSON array of {type, url}; NULL: nothing
     process           TEXT,                        -- which process makes the answer
     seen_at           INTEGER,                     -- its heartbeat; a streaming answer whose heartbeat is old was lost with its process
     stop              INTEGER NOT NULL DEFAULT 0,  -- 1: the user pressed Stop; the process that makes the answer reads it
@@ -78,6 +85,19 @@ CREATE TABLE messages (
 CREATE INDEX messages_by_parent ON messages (parent_id);
 -- The few that are being written now.
 CREATE INDEX messages_streaming ON messages (process) WHERE status = 'streaming';
+
+-- What was used, by user, day and model: a row is added to with every answer that ends. Deleting conversations takes nothing away.
+CREATE TABLE usage_days (
+    user_id           INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    day               INTEGER NOT NULL,            -- days since 1970-01-01 UTC
+    provider          TEXT NOT NULL,
+    model             TEXT NOT NULL,
+    answers           INTEGER NOT NULL DEFAULT 0,
+    prompt_tokens     INTEGER NOT NULL DEFAULT 0,
+    completion_tokens INTEGER NOT NULL DEFAULT 0,
+    cost              REAL NOT NULL DEFAULT 0,     -- of the answers whose cost is known
+    PRIMARY KEY (user_id, day, provider, model)
+) WITHOUT ROWID;
 
 -- What GET /metrics shows, summed over all processes. They add to it from time to time.
 CREATE TABLE counters (

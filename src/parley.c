@@ -20,12 +20,15 @@
 
 #include "api/routes.h"
 #include "base/clock.h"
+#include "base/config.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "base/settings.h"
 #include "chat/live.h"
 #include "http/cgi.h"
 #include "http/worker.h"
+#include "llm/catalogue.h"
 #include "llm/provider.h"
 #include "llm/relay.h"
 #include "store/db.h"
@@ -205,24 +208,58 @@ static int serve_cgi(int connection, sigset_t *set)
 
 /* --- asking ------------------------------------------------------------------------------------------------------- */
 
+/* One line about a provider: whether its address and key work. */
+static bool check_provider(const struct provider *provider, const char *what)
+{
+    struct failure failure = {.outcome = OUTCOME_OK};
+    struct buf url;
+    buf_init(&url, LIMIT_URL_BYTES);
+    (void)provider_check(provider, CHECK_MS, &failure); /* the outcome is in `failure` */
+    (void)printf("%s %s, model %s", what, provider->id, provider->model);
+    if (!provider->is_demo && catalogue_address(provider->row, provider->address, &url, &(struct failure){0}) == OUTCOME_OK) {
+        (void)printf(", ");
+        settings_write_address(stdout, url.data);
+    }
+    buf_free(&url);
+    (void)printf(": %s\n", failure.outcome == OUTCOME_OK ? "ok" : failure.message);
+    return failure.outcome == OUTCOME_OK;
+}
+
+/* The configured model, and every other provider whose key is set. */
+static bool check_providers(void)
+{
+    struct provider provider;
+    struct failure failure;
+    if (provider_find(NULL, &provider, &failure) != OUTCOME_OK) {
+        (void)printf("provider: %s\n", failure.message);
+        return false;
+    }
+    if (!loop_start() || !relay_start())
+        return false;
+    bool good = check_provider(&provider, "provider:");
+    for (size_t i = 0; i < catalogue_count(); i++) {
+        const struct catalogue_provider *row = catalogue_at(i);
+        struct provider other = {.row = row, .wire = row->wire, .id = row->id, .model = "-", .address = "", .key = catalogue_key(row)};
+        if (row != provider.row && json_at(row->row, "alias_of") == NULL && catalogue_is_set_up(row))
+            good = check_provider(&other, "also set:") && good;
+    }
+    relay_stop();
+    loop_stop();
+    return good;
+}
+
 static int check(void)
 {
-    struct failure store = {.outcome = OUTCOME_OK}, provider = {.outcome = OUTCOME_OK};
-    struct provider model = provider_find(NULL);
+    struct failure store = {.outcome = OUTCOME_OK};
     settings_write_check(stdout);
     (void)umask(077);
     (void)db_check(&store); /* the outcome is in `store` */
     (void)printf("\nstore:    %s: %s\n", settings.db_path, store.outcome == OUTCOME_OK ? "ok" : store.message);
-    if (!model.is_demo && loop_start() && relay_start()) {
-        (void)provider_check(CHECK_MS, &provider); /* the outcome is in `provider` */
-        relay_stop();
-        loop_stop();
-    }
-    (void)printf("provider: %s, model %s%s", model.id, model.model, model.is_demo ? "" : ", ");
-    settings_write_address(stdout, model.base_url);
-    (void)printf(": %s\n", provider.outcome == OUTCOME_OK ? "ok" : provider.message);
+    if (config_trouble() != NULL)
+        (void)printf("config:   %s\n", config_trouble());
+    bool good = check_providers();
     db_close();
-    return store.outcome == OUTCOME_OK && provider.outcome == OUTCOME_OK ? 0 : EXIT_BAD;
+    return store.outcome == OUTCOME_OK && config_trouble() == NULL && good ? 0 : EXIT_BAD;
 }
 
 int parley_main(int argc, char **argv, const struct parley_app *app)
@@ -240,12 +277,15 @@ int parley_main(int argc, char **argv, const struct parley_app *app)
     }
     if (!settings_load(argv[0], options.config, stderr))
         return EXIT_BAD;
+    if (connection < 0) /* a plain CGI program would say it with every request */
+        settings_complain(stderr, catalogue_has_variable);
     if (options.settings_table) {
         settings_write_table(stdout);
         return 0;
     }
     if (options.export) {
         settings_write_export(stdout);
+        catalogue_write_export(stdout);
         return 0;
     }
     if (options.check)

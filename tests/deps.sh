@@ -16,6 +16,7 @@ has_library fcgi || [ -e /usr/include/fcgiapp.h ] || need libfcgi-dev
 has_library libcurl || need libcurl4-openssl-dev
 has_library json-c || need libjson-c-dev
 has_library sqlite3 || need libsqlite3-dev
+has_library libcrypto || need libssl-dev
 if [ "$1" = test ] || [ "$server" = lighttpd ]; then
     has_command lighttpd || need lighttpd
 fi

@@ -6,6 +6,7 @@
 #include "../base/json.h"
 #include "../base/settings.h"
 #include "../base/utf8.h"
+#include "../chat/attachments.h"
 #include "../chat/turn.h"
 #include "../http/response.h"
 #include "body.h"
@@ -72,8 +73,7 @@ static enum outcome read_fields(json_object *body, struct chat_body *chat, struc
     if (chat->user_id != NULL && *chat->user_id == '\0')
         return fail(failure, OUTCOME_BAD_FIELD, "\"user_id\" is empty.");
     TRY(body_array(body, "attachments", &chat->attachments, failure));
-    if (chat->attachments != NULL && json_object_array_length(chat->attachments) > 0)
-        return fail(failure, OUTCOME_BAD_FIELD, "\"attachments\" cannot be used on this server.");
+    TRY(attachments_check(chat->attachments, failure));
     TRY(body_object(body, "context", any, &chat->context, failure));
     return body_object(body, "metadata", LIMIT_METADATA_BYTES, &chat->metadata, failure);
 }
@@ -109,6 +109,7 @@ static enum outcome run(struct request *request, const struct chat_body *chat, c
         .parent_id = chat->parent_id,
         .message = chat->message,
         .message_len = strlen(chat->message),
+        .attachments = chat->attachments != NULL && json_object_array_length(chat->attachments) > 0 ? json_write(chat->attachments) : NULL,
         .metadata = chat->metadata != NULL ? json_write(chat->metadata) : "{}",
         .model = chat->model,
         .system = chat->system,

@@ -75,6 +75,8 @@ static json_object *message_object(const struct message *row)
         json_object_object_add(object, "error", error);
     }
     add_json(object, "metadata", row->metadata);
+    if (row->attachments != NULL)
+        add_json(object, "attachments", row->attachments);
     return object;
 }
 

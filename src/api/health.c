@@ -31,7 +31,7 @@ static struct failure check_provider(void)
     pthread_mutex_lock(&lock);
     if (checked_ms == 0 || clock_mono_ms() - checked_ms >= PROVIDER_FRESH_MS) {
         last.outcome = OUTCOME_OK;
-        (void)provider_check(PROVIDER_CHECK_MS, &last); /* the outcome is in `last` */
+        (void)provider_check(NULL, PROVIDER_CHECK_MS, &last); /* the outcome is in `last` */
         checked_ms = clock_mono_ms();
     }
     struct failure now = last;

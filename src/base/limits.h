@@ -21,6 +21,7 @@ enum {
     LIMIT_ID_BYTES = 64,                     /* any id that a client may send */
     LIMIT_USER_NAME_BYTES = 256,             /* REMOTE_USER, user_id */
     LIMIT_MODEL_NAME_BYTES = 256,
+    LIMIT_ATTACHMENTS = 10,                  /* that come with one message */
     LIMIT_TITLE_BYTES = 400,
     LIMIT_METADATA_BYTES = 16 * 1024,        /* a conversation's metadata as JSON text */
     LIMIT_SEARCH_WORDS = 16,                 /* words of a search that count */
@@ -43,7 +44,13 @@ enum {
     LIMIT_REPLY_BYTES = 16 * 1024 * 1024,     /* an answer that is not a stream */
     LIMIT_ERROR_BODY_BYTES = 64 * 1024,       /* body of an error answer; the rest is not read */
     LIMIT_ANSWER_BYTES = 128 * 1024 * 1024,   /* upper bound of the setting MAX_ANSWER_BYTES */
+    LIMIT_VECTOR_NUMBERS = 16384,             /* in one embedding */
+    LIMIT_CALLS = 128,                        /* tool calls in one answer */
+    LIMIT_CALL_STATE_BYTES = 1024 * 1024,     /* opaque state, id or name of one tool call */
+    LIMIT_STATE_BYTES = 4 * 1024 * 1024,      /* opaque state of an answer, to be sent back */
+    LIMIT_EVENTS_BYTES = 4 * 1024 * 1024,     /* events of an answer that are neither text nor reasoning */
     LIMIT_ANSWER_RUNS = 262144,               /* stretches of text and other events in one answer */
+    LIMIT_URL_BYTES = 8 * 1024,               /* a provider's address */
     LIMIT_REQUEST_BYTES = 128 * 1024 * 1024   /* a request body that we send */
 };
 
@@ -57,7 +64,8 @@ enum {
     LIMIT_STATEMENTS = 96,                    /* prepared statements kept by one connection */
     LIMIT_HISTORY_MESSAGES = 1000,            /* upper bound of the setting HISTORY_MESSAGES */
     LIMIT_SETTINGS_LINE_BYTES = 16 * 1024,
-    LIMIT_SECRETS = 64,                       /* values that are masked in all output */
+    LIMIT_CONFIG_BYTES = 4 * 1024 * 1024,     /* parley.json */
+    LIMIT_SECRETS = 512,                      /* values that are masked in all output */
     LIMIT_LOG_LINE_BYTES = 8 * 1024
 };
 

@@ -47,12 +47,22 @@ struct row {
 static struct row rows[] = {
     {"PARLEY_DB", NULL, TEXT, FIELD(db_path), "var/parley.db", 0, 0, NULL,
      "The SQLite file. A relative path starts at the folder that holds `cgi-bin`.", NULL},
+    {"PARLEY_JSON", NULL, TEXT, FIELD(config_file), "parley.json", 0, 0, NULL,
+     "The file with the settings that have structure: providers of your own, … It need not be there. A relative path starts as PARLEY_DB's.", NULL},
     {"LLM_MODEL", "OPENAI_MODEL", TEXT, FIELD(llm_model), "gpt-4o", 0, 0, NULL,
-     "The model that answers. With no address and no key set, the built-in `demo` does.", NULL},
+     "The model that answers, as `provider/model` (docs/providers.md) or by its own name. With no address and no key set, the built-in `demo` does.", NULL},
+    {"LLM_FALLBACKS", NULL, TEXT, FIELD(llm_fallbacks), "", 0, 0, NULL,
+     "Models that are asked, in this order, when the one before fails before its first word; separated by commas.", NULL},
     {"LLM_BASE_URL", NULL, TEXT, FIELD(llm_base_url), "", 0, 0, NULL,
-     "Address of an OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`.", NULL},
+     "Address of the configured model's provider; without a known provider in LLM_MODEL, of an OpenAI-compatible server, such as `http://127.0.0.1:11434/v1`.", NULL},
     {"OPENAI_API_KEY", NULL, SECRET, FIELD(openai_api_key), "", 0, 0, NULL,
-     "Key for OpenAI, or for the server at LLM_BASE_URL.", NULL},
+     "Key for OpenAI, or for the server at LLM_BASE_URL. Other providers have variables of their own, such as `ANTHROPIC_API_KEY`.", NULL},
+    {"EMBEDDING_MODEL", NULL, TEXT, FIELD(embedding_model), "", 0, 0, NULL, "The model that turns texts into vectors, as `provider/model`.", NULL},
+    {"EMBEDDING_BASE_URL", NULL, TEXT, FIELD(embedding_base_url), "", 0, 0, NULL, "Address of its provider, as LLM_BASE_URL is of the model's.", NULL},
+    {"MODEL_CONTEXT", NULL, WHOLE, FIELD(model_context), "0", 0, 100e6, NULL,
+     "How many tokens the model takes, where the built-in table does not know it. 0: not known, then only HISTORY_MESSAGES bounds the history.", NULL},
+    {"PROVIDER_FAILURES", NULL, WHOLE, FIELD(provider_failures), "5", 1, 1000, NULL, "A provider that fails so many times in a row …", NULL},
+    {"PROVIDER_REST_SECONDS", NULL, SECONDS, FIELD(provider_rest_ms), "30", 0, 86400, NULL, "… is not asked for so long, while there is another one.", NULL},
     {"SYSTEM_PROMPT", NULL, TEXT, FIELD(system_prompt), "", 0, 0, NULL,
      "Sent before each conversation, unless the request brings its own.", NULL},
     {"TEMPERATURE", NULL, NUMBER, FIELD(temperature), "0.7", 0, 2, NULL, "Sampling temperature, unless the request says.", NULL},
@@ -203,15 +213,43 @@ static bool row_set(struct row *row, const char *value)
     return row->value != NULL;
 }
 
-/* Keys of other providers that people keep in the same file: not ours to complain about. */
-static bool is_foreign(const char *name)
+/* --- variables that are no settings of ours: keys and addresses of providers --------------------------------------- */
+
+static struct foreign {
+    char *name, *value, *place; /* place: "file:line" */
+    struct foreign *next;
+} *foreigns;
+
+static bool keep_foreign(const char *name, const char *value, const char *file, int line)
 {
-    static const char *const providers[] = {"ANTHROPIC", "AZURE", "COHERE", "DEEPSEEK", "GEMINI", "GOOGLE", "GROQ", "MISTRAL", "OPENROUTER", "PERPLEXITY", "TOGETHER", "XAI"};
-    size_t len = strlen(name);
-    for (size_t i = 0; i < sizeof providers / sizeof providers[0]; i++)
-        if (len == strlen(providers[i]) + 8 && strncmp(name, providers[i], len - 8) == 0 && strcmp(name + len - 8, "_API_KEY") == 0)
-            return true;
-    return false;
+    char place[PATH_MAX + 32];
+    (void)snprintf(place, sizeof place, "%.4096s:%d", file, line);
+    struct foreign *foreign = mem_new(1, sizeof *foreign);
+    if (foreign == NULL)
+        return false;
+    foreign->name = mem_copy(name);
+    foreign->value = mem_copy(value);
+    foreign->place = mem_copy(place);
+    foreign->next = foreigns; /* the last of two lines is found first */
+    foreigns = foreign;
+    return foreign->name != NULL && foreign->value != NULL && foreign->place != NULL;
+}
+
+void settings_complain(FILE *complaints, bool (*is_known)(const char *name))
+{
+    for (const struct foreign *foreign = foreigns; foreign != NULL; foreign = foreign->next)
+        if (!is_known(foreign->name))
+            (void)fprintf(complaints, "%s: %s is not a setting (ignored)\n", foreign->place, foreign->name);
+}
+
+const char *settings_foreign(const char *name)
+{
+    const struct row *row = row_find(name);
+    const char *value = row != NULL ? row_value(row) : getenv(name);
+    for (const struct foreign *foreign = foreigns; value == NULL && foreign != NULL; foreign = foreign->next)
+        if (strcmp(foreign->name, name) == 0)
+            value = foreign->value;
+    return value != NULL && *value != '\0' ? value : NULL;
 }
 
 /* Takes white space off both ends of `text`, in place. */
@@ -261,9 +299,7 @@ static bool read_line(char *line, const char *file, int number)
     struct row *row = row_find(key);
     if (row != NULL)
         return row_set(row, unquote(trim(equals + 1)));
-    if (!is_foreign(key))
-        (void)fprintf(complain_on, "%s:%d: %s is not a setting (ignored)\n", file, number, key);
-    return true;
+    return keep_foreign(key, unquote(trim(equals + 1)), file, number);
 }
 
 /* A file that was not asked for by name may be missing. */
@@ -318,10 +354,10 @@ const char *settings_home(void)
     return home;
 }
 
-/* A relative PARLEY_DB starts at the home folder, whatever the host server's working directory is. */
-static bool place_db(void)
+/* A relative path starts at the home folder, whatever the host server's working directory is. */
+static bool place_file(const char *name, const char **field)
 {
-    struct row *row = row_find("PARLEY_DB");
+    struct row *row = row_find(name);
     if (row == NULL || row_value(row)[0] == '/')
         return row != NULL;
     struct buf path;
@@ -332,7 +368,7 @@ static bool place_db(void)
         return false;
     mem_free(row->value);
     row->value = whole;
-    settings.db_path = whole;
+    *field = whole;
     return true;
 }
 
@@ -382,7 +418,7 @@ bool settings_load(const char *program, const char *file, FILE *complaints)
     enum log_level level;
     if (settings.log_level != NULL && log_level_read(settings.log_level, &level))
         log_set_level(level);
-    return place_db() && place_prefix() && good;
+    return place_file("PARLEY_DB", &settings.db_path) && place_file("PARLEY_JSON", &settings.config_file) && place_prefix() && good;
 }
 
 const char *settings_text(const char *name)
@@ -434,8 +470,7 @@ void settings_write_check(FILE *out)
     }
 }
 
-/* NAME="value", so that reading it gives the same value whatever is in it. */
-static void write_quoted(FILE *out, const char *name, const char *value)
+void settings_write_variable(FILE *out, const char *name, const char *value)
 {
     (void)fprintf(out, "%s=\"", name);
     for (; *value != '\0'; value++) {
@@ -453,5 +488,5 @@ void settings_write_export(FILE *out)
 {
     for (size_t i = 0; i < ROWS; i++)
         if (rows[i].value != NULL)
-            write_quoted(out, rows[i].name, rows[i].value);
+            settings_write_variable(out, rows[i].name, rows[i].value);
 }

@@ -20,11 +20,15 @@ struct settings {
     const char *db_sync; /* "full" or "normal" */
     int64_t db_busy_ms;
     const char *app_host, *app_port;
-    const char *llm_base_url, *llm_model, *openai_api_key, *llm_proxy, *llm_ca_file;
+    const char *embedding_model, *embedding_base_url;
+    const char *config_file; /* parley.json */
+    const char *llm_base_url, *llm_model, *llm_fallbacks, *openai_api_key, *llm_proxy, *llm_ca_file;
     const char *system_prompt;
     double temperature;
     int64_t max_tokens;
     int64_t history_messages;
+    int64_t model_context; /* tokens; 0: not known */
+    int64_t provider_failures, provider_rest_ms;
     int64_t max_streams;
     int64_t max_message_chars;
     int64_t max_body_bytes;
@@ -43,8 +47,14 @@ extern struct settings settings;
 
 /* Reads environment and file. `program` is argv[0], from which the default places follow; `file` overrides PARLEY_CONFIG when it is not
    NULL. Complains on `complaints` (one line each: file, line, name, what is wrong) and returns false when a value is unusable, a named file
-   cannot be read or memory ran out; unknown names in the file are named there too but are no failure. */
+   cannot be read or memory ran out; unknown names in the file are kept (settings_foreign(), settings_complain()). */
 bool settings_load(const char *program, const char *file, FILE *complaints);
+
+/* After settings_load(): complains of names in the file that are no settings and that `is_known` (keys of providers, say) does not know either. */
+void settings_complain(FILE *complaints, bool (*is_known)(const char *name));
+
+/* The value of a variable that may be no setting: of the environment, else of the file; NULL when it is not set, or to nothing. */
+const char *settings_foreign(const char *name);
 
 /* The value of a setting by name, as text, or NULL when there is no such setting. */
 const char *settings_text(const char *name);
@@ -60,6 +70,9 @@ void settings_write_address(FILE *out, const char *address);
 
 /* Writes a KEY=VALUE file of all that was set, secrets in clear: for a file that host servers point PARLEY_CONFIG at. */
 void settings_write_export(FILE *out);
+
+/* Writes NAME="value", so that reading it gives the same value whatever is in it. */
+void settings_write_variable(FILE *out, const char *name, const char *value);
 
 /* The folder that holds the program's folder: where .env and var/ are. Ends without a slash. */
 const char *settings_home(void);

@@ -3,11 +3,11 @@
  */
 #include "usage.h"
 
-#include <stdbool.h>
+#include <stdio.h>
 
 struct usage usage_none(void)
 {
-    return (struct usage){USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN};
+    return (struct usage){USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, false, -1};
 }
 
 static void add_count(json_object *object, const char *name, int64_t count)
@@ -36,5 +36,12 @@ json_object *usage_object(const struct usage *usage)
     add_count(object, "total_tokens", both ? usage->prompt_tokens + usage->completion_tokens : USAGE_UNKNOWN);
     add_detail(object, "prompt_tokens_details", "cached_tokens", usage->cached_tokens);
     add_detail(object, "completion_tokens_details", "reasoning_tokens", usage->reasoning_tokens);
+    if (usage->cost >= 0) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "%.9g", usage->cost);
+        json_object_object_add(object, "cost", json_object_new_double_s(usage->cost, text));
+    }
+    if (usage->estimated)
+        json_object_object_add(object, "estimated", json_object_new_boolean(true));
     return object;
 }

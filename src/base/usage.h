@@ -5,6 +5,7 @@
 #define PARLEY_USAGE_H
 
 #include <json-c/json.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { USAGE_UNKNOWN = -1 }; /* the provider did not say */
@@ -14,12 +15,15 @@ struct usage {
     int64_t completion_tokens; /* thinking included */
     int64_t cached_tokens;     /* part of prompt_tokens */
     int64_t reasoning_tokens;  /* part of completion_tokens */
+    bool estimated;            /* by us, because the provider did not say */
+    double cost;               /* in US dollars, by the provider or by the table of prices; negative: not known */
 };
 
 /* A usage of which nothing is known. */
 struct usage usage_none(void);
 
-/* In OpenAI's shape ("The chat completion object", usage), or NULL (JSON null) when nothing was counted. A new reference. */
+/* In OpenAI's shape ("The chat completion object", usage), with our own members `cost` and `estimated` where there is something to say, or NULL (JSON null) when nothing was
+   counted. A new reference. */
 json_object *usage_object(const struct usage *usage);
 
 #endif

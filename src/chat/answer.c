@@ -8,6 +8,7 @@
 
 #include "../base/clock.h"
 #include "../base/counter.h"
+#include "../base/json.h"
 #include "../base/log.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
@@ -32,6 +33,7 @@ struct answer *answer_new(const char *conversation, const char *id, const char *
     answer->status = "streaming";
     buf_init(&answer->text, (size_t)settings.max_answer_bytes);
     buf_init(&answer->reasoning, (size_t)settings.max_answer_bytes);
+    buf_init(&answer->events, LIMIT_EVENTS_BYTES);
     return answer;
 }
 
@@ -46,6 +48,9 @@ void answer_release(struct answer *answer)
         return;
     buf_free(&answer->text);
     buf_free(&answer->reasoning);
+    buf_free(&answer->events);
+    completion_result_free(&answer->result);
+    mem_free(answer->calls);
     mem_free(answer->runs);
     mem_free(answer);
 }
@@ -84,6 +89,12 @@ static bool send_next(struct stream *stream)
     if (stream->run == answer->run_count)
         return false;
     const struct run *run = &answer->runs[stream->run];
+    if (run->kind == RUN_EVENT) {
+        const char *name = answer->events.data + run->offset;
+        stream->dialect->event(stream, name, name + strlen(name) + 1, run->pos + 1);
+        stream->run++;
+        return true;
+    }
     const char *bytes = (run->kind == RUN_TEXT ? answer->text.data : answer->reasoning.data) + run->offset;
     if (run->kind == RUN_REASONING) {
         stream->dialect->reasoning(stream, bytes, run->len, run->pos + 1);
@@ -124,7 +135,7 @@ void answer_name(const struct answer *answer, struct request *request)
 static bool refuse(struct stream *stream)
 {
     const struct answer *answer = stream->answer;
-    if (!answer->ended || answer->failure.outcome == OUTCOME_OK || answer->run_count > 0)
+    if (!answer->ended || answer->failure.outcome == OUTCOME_OK || answer->text.len + answer->reasoning.len > 0)
         return false;
     answer_name(answer, stream->request);
     response_failure(stream->request, &answer->failure);
@@ -151,7 +162,7 @@ static void stream_pump(struct stream *stream, bool must_open)
     if (!stream->open) {
         if (refuse(stream))
             return;
-        if (!must_open && !answer->ended && answer->run_count == 0)
+        if (!must_open && !answer->ended && answer->text.len + answer->reasoning.len == 0)
             return;
         if (!open_stream(stream))
             return;
@@ -285,7 +296,7 @@ static enum outcome add_event(void *arg, enum completion_event type, const char 
     enum outcome outcome = make_room(buf, text, len);
     if (outcome != OUTCOME_OK)
         return outcome;
-    if (answer->run_count == 0)
+    if (answer->text.len + answer->reasoning.len == 0)
         counter_time(COUNTER_FIRST_TOKEN_TIME, loop_now_ms() - answer->begun_ms);
     struct run *last = answer->run_count > 0 ? &answer->runs[answer->run_count - 1] : NULL;
     if (last == NULL || type != COMPLETION_TEXT || last->kind != RUN_TEXT)
@@ -307,9 +318,56 @@ static void pump_all(void *arg)
     }
 }
 
+/* --- other events ------------------------------------------------------------------------------------------------- */
+
+struct event_call {
+    struct answer *answer;
+    const char *name, *json;
+};
+
+static void add_other(void *arg)
+{
+    const struct event_call *call = arg;
+    struct answer *answer = call->answer;
+    struct buf *events = &answer->events;
+    size_t before = events->len, len = strlen(call->name) + strlen(call->json) + 2;
+    struct run *run = buf_reserve(events, len) ? add_run(answer, RUN_EVENT, before) : NULL;
+    if (run == NULL) {
+        log_warning("an event of answer %s was left out: there is no room for it", answer->id);
+        return;
+    }
+    buf_add(events, call->name, strlen(call->name) + 1);
+    buf_add(events, call->json, strlen(call->json) + 1);
+    run->len = len;
+    answer->pos += 1;
+    pump_all(answer);
+}
+
+void answer_event(struct answer *answer, const char *name, json_object *content)
+{
+    struct event_call call = {answer, name, json_write(content)};
+    if (call.json != NULL)
+        loop_call(add_other, &call);
+    json_object_put(content);
+}
+
+/* Who asked for one model is told that another one answers. */
+static void tell_fallback(void *arg, const char *from, const char *to)
+{
+    char text[2 * LIMIT_MODEL_NAME_BYTES + 64];
+    (void)snprintf(text, sizeof text, "%s did not answer; %s was asked.", from, to);
+    json_object *content = json_object_new_object(), *said = json_object_new_object();
+    json_object_object_add(content, "update_id", json_object_new_string("model"));
+    json_object_object_add(content, "type", json_object_new_string("FINISH"));
+    json_object_object_add(said, "label", json_object_new_string("Another model answers"));
+    json_object_object_add(said, "description", json_object_new_string(text));
+    json_object_object_add(content, "content", said);
+    answer_event(arg, "live_update", content);
+}
+
 struct completion_sink answer_sink(struct answer *answer)
 {
-    return (struct completion_sink){.event = add_event, .batch = pump_all, .arg = answer};
+    return (struct completion_sink){.event = add_event, .batch = pump_all, .fallback = tell_fallback, .arg = answer};
 }
 
 struct end_call {
@@ -325,6 +383,7 @@ static void end(void *arg)
     answer->status = call->ending->status;
     answer->result = call->ending->result;
     answer->failure = call->ending->failure;
+    answer->calls = call->ending->calls;
     pump_all(answer);
 }
 

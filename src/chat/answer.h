@@ -9,6 +9,7 @@
 #ifndef PARLEY_ANSWER_H
 #define PARLEY_ANSWER_H
 
+#include <json-c/json.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,9 +29,9 @@ struct stream;
 
 /* A stretch of the answer: text, or one other event. */
 struct run {
-    enum run_kind { RUN_TEXT, RUN_REASONING } kind;
+    enum run_kind { RUN_TEXT, RUN_REASONING, RUN_EVENT } kind;
     int64_t pos;   /* position before it */
-    size_t offset; /* of its bytes in `text` or `reasoning` */
+    size_t offset; /* of its bytes in `text`, `reasoning` or `events` */
     size_t len;
 };
 
@@ -47,6 +48,7 @@ struct answer {
 
     /* the loop's, until answer_end() has returned */
     struct buf text, reasoning;
+    struct buf events; /* other events: name, NUL, JSON on one line, NUL */
     struct run *runs;
     size_t run_count, run_room;
     int64_t pos;
@@ -58,6 +60,7 @@ struct answer {
     bool ended;
     const char *status; /* "done", "stopped", "error", "interrupted" */
     struct completion_result result;
+    char *calls;            /* its tool calls as the database has them; NULL: none */
     struct failure failure; /* of status "error" and "interrupted" */
 };
 
@@ -87,6 +90,9 @@ bool answer_attach(struct answer *answer, struct request *request, const struct 
 
 /* The sink for completion_run(): adds what the model says. */
 struct completion_sink answer_sink(struct answer *answer);
+
+/* Any thread but the loop: adds an event of another kind (a live update, say). Takes the reference to `content`. */
+void answer_event(struct answer *answer, const char *name, json_object *content);
 
 /* Any thread: ends the answer with what came of it: the clients get the rest and their terminal event. Call once. */
 void answer_end(struct answer *answer, const struct ending *ending);

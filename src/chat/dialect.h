@@ -18,6 +18,8 @@ struct dialect {
     /* A piece of text, whole characters, at most LIMIT_SSE_TEXT_BYTES; `pos` is the position after it. */
     void (*text)(struct stream *stream, const char *text, size_t len, int64_t pos);
     void (*reasoning)(struct stream *stream, const char *text, size_t len, int64_t pos);
+    /* An event of another kind; `json` is one line. */
+    void (*event)(struct stream *stream, const char *name, const char *json, int64_t pos);
     void (*ping)(struct stream *stream);
     void (*end)(struct stream *stream); /* the terminal event, from answer->status */
 };

@@ -95,6 +95,17 @@ static void send_reasoning(struct stream *stream, const char *text, size_t len, 
     send_object(stream, new_chunk(stream->answer, new_delta("reasoning_content", text, len), NULL)); /* the name that most servers use */
 }
 
+/* Other events travel in a member of our own, beside an empty delta. */
+static void send_event(struct stream *stream, const char *name, const char *json, int64_t pos)
+{
+    (void)pos;
+    json_object *chunk = new_chunk(stream->answer, new_delta(NULL, NULL, 0), NULL), *event = json_object_new_object();
+    json_object_object_add(event, "type", json_object_new_string(name));
+    json_object_object_add(event, "content", json_read_loose(json, strlen(json)));
+    json_object_object_add(chunk, "parley", event);
+    send_object(stream, chunk);
+}
+
 static void send_ping(struct stream *stream)
 {
     sse_comment(stream->request);
@@ -117,5 +128,5 @@ static void send_end(struct stream *stream)
 }
 
 const struct dialect dialect_chunks = {
-    .open = open_stream, .text = send_text, .reasoning = send_reasoning, .ping = send_ping, .end = send_end,
+    .open = open_stream, .text = send_text, .reasoning = send_reasoning, .event = send_event, .ping = send_ping, .end = send_end,
 };

@@ -48,6 +48,11 @@ static void send_reasoning(struct stream *stream, const char *text, size_t len, 
     send_object(stream, "reasoning", pos, object);
 }
 
+static void send_event(struct stream *stream, const char *name, const char *json, int64_t pos)
+{
+    sse_event(stream->request, name, stream->answer->id, pos, json);
+}
+
 static void send_ping(struct stream *stream)
 {
     sse_event(stream->request, "ping", NULL, 0, "{}");
@@ -69,5 +74,5 @@ static void send_end(struct stream *stream)
 }
 
 const struct dialect dialect_events = {
-    .open = open_stream, .text = send_text, .reasoning = send_reasoning, .ping = send_ping, .end = send_end,
+    .open = open_stream, .text = send_text, .reasoning = send_reasoning, .event = send_event, .ping = send_ping, .end = send_end,
 };

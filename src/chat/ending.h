@@ -10,7 +10,8 @@
 
 struct ending {
     const char *status; /* "done", "stopped", "error" or "interrupted"; a literal */
-    struct completion_result result;
+    struct completion_result result; /* its parts belong to the turn … */
+    char *calls;                     /* … as this does: its tool calls as the database has them; NULL: none */
     struct failure failure; /* of status "error" and "interrupted"; else OUTCOME_OK */
 };
 

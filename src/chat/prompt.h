@@ -18,6 +18,16 @@ struct prompt {
    also after a failure. */
 enum outcome prompt_read(struct prompt *prompt, int64_t user, const char *question, struct failure *failure);
 
+/* Its tokens, by estimate. */
+int64_t prompt_tokens(const struct prompt *prompt);
+
+/* Leaves the oldest messages out until the rest fits a model that takes `context` tokens (0: not known, nothing is done), of which `reserved` are for the system prompt and the answer, but
+   never more than half. The newest message stays in any case; a call of a tool and its result stay together. */
+void prompt_fit(struct prompt *prompt, int64_t context, int64_t reserved);
+
+/* Leaves the older half out. False: there is only one message. */
+bool prompt_halve(struct prompt *prompt);
+
 void prompt_free(struct prompt *prompt);
 
 #endif

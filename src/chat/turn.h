@@ -20,6 +20,7 @@ struct turn {
     const char *message;
     size_t message_len;
     const char *metadata; /* a JSON object as text */
+    const char *attachments; /* a JSON array as text, as attachments.h has checked it; NULL: none */
     const char *model;    /* NULL: the configured one */
     const char *system;   /* NULL: the configured one */
     double temperature;

@@ -24,6 +24,7 @@ static const char *const context_signs[] = {
 };
 
 static const char *const quota_signs[] = {"insufficient_quota", "billing", "credit balance", "insufficient balance", "exceeded your current quota"};
+static const char *const busy_signs[] = {"server busy", "overloaded", "RESOURCE_EXHAUSTED"};
 static const char *const key_signs[] = {"API key not valid", "API_KEY_INVALID"};
 
 static bool has_sign(const char *text, const char *const signs[], size_t count)
@@ -88,7 +89,7 @@ static void classify(struct provider_error *error, long status, const char *code
         error->outcome = OUTCOME_PROVIDER_AUTH;
         error->retry = false;
     } else if (status == 429 || status == 529 || strcmp(code, "rate_limit_exceeded") == 0 || strcmp(code, "overloaded_error") == 0 ||
-               status == 503) {
+               status == 503 || (status == 0 && (HAS_SIGN(text, busy_signs) || HAS_SIGN(code, busy_signs)))) {
         error->outcome = OUTCOME_PROVIDER_BUSY;
         error->retry = true;
     } else if (strcmp(code, "content_filter") == 0 || strcmp(code, "refusal") == 0) {
@@ -104,6 +105,29 @@ bool provider_error_is_one(json_object *object)
            (json_at(object, "choices") == NULL && (json_at(object, "detail") != NULL || json_at(object, "fault") != NULL));
 }
 
+/* Google says in the details of an error how long to wait ("47s"), and whether it is a quota by the day, for which waiting is of no use (google.rpc.RetryInfo, QuotaFailure). */
+static void read_details(struct provider_error *error, json_object *object)
+{
+    json_object *details = json_at(object, "error.details");
+    for (size_t i = 0; json_object_is_type(details, json_type_array) && i < json_object_array_length(details); i++) {
+        json_object *detail = json_object_array_get_idx(details, i);
+        const char *delay = json_text(detail, "retryDelay", NULL), *quota = json_text(detail, "violations.0.quotaId", NULL);
+        double seconds = delay != NULL ? strtod(delay, NULL) : -1;
+        if (seconds >= 0 && seconds < 1e6 && error->retry_after_ms < 0)
+            error->retry_after_ms = (int64_t)(seconds * 1000);
+        bool by_day = quota != NULL && strstr(quota, "PerDay") != NULL;
+        if (by_day) {
+            error->outcome = OUTCOME_PROVIDER_QUOTA;
+            error->retry = false;
+            return;
+        }
+        if (error->outcome == OUTCOME_PROVIDER_QUOTA && (quota != NULL || seconds >= 0)) { /* the same words are used for a limit by the minute */
+            error->outcome = OUTCOME_PROVIDER_BUSY;
+            error->retry = true;
+        }
+    }
+}
+
 void provider_error_read_json(struct provider_error *error, json_object *object, long status)
 {
     char code[64];
@@ -114,6 +138,7 @@ void provider_error_read_json(struct provider_error *error, json_object *object,
     (void)snprintf(error->param, sizeof error->param, "%s", param != NULL ? param : "");
     read_code(object, code);
     classify(error, status, code);
+    read_details(error, object);
 }
 
 /* Failures of the connection, before any status. */

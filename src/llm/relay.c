@@ -25,7 +25,7 @@ struct run {
     struct exchange *exchange;
     CURL *easy;
     struct curl_slist *headers;
-    struct buf url, authorization;
+    struct buf line; /* a header */
     char error[CURL_ERROR_SIZE];
     struct tick tick;
     int64_t started_ms, last_byte_ms;
@@ -103,8 +103,7 @@ static void finish(struct run *run, enum exchange_end end)
         loop_untick(&run->tick);
     }
     curl_slist_free_all(run->headers);
-    buf_free(&run->url);
-    buf_free(&run->authorization);
+    buf_free(&run->line);
     pthread_mutex_lock(&run->lock);
     run->has_ended = true;
     pthread_cond_signal(&run->ended);
@@ -249,15 +248,16 @@ static void look_after(struct tick *tick, int64_t now_ms)
         finish(run, EXCHANGE_SILENT);
 }
 
-/* Base and path with exactly one slash between them; people configure a base with and without a slash at its end, or the whole address. */
-static void join_url(struct buf *url, const char *base, const char *path)
+void relay_join_url(struct buf *url, const char *base, const char *path)
 {
-    size_t len = strlen(base), path_len = strlen(path);
+    size_t len = strlen(base), path_len = strcspn(path, "?");
     while (len > 0 && base[len - 1] == '/')
         len--;
     buf_add(url, base, len);
     if (len < path_len || strncmp(base + len - path_len, path, path_len) != 0)
         buf_add_text(url, path);
+    else
+        buf_add_text(url, path + path_len);
 }
 
 static bool add_header(struct run *run, const char *line)
@@ -268,20 +268,29 @@ static bool add_header(struct run *run, const char *line)
     return longer != NULL;
 }
 
+static bool add_lines(struct run *run, const char *lines)
+{
+    bool good = true;
+    while (good && *lines != '\0') {
+        size_t len = strcspn(lines, "\n");
+        buf_clear(&run->line);
+        buf_add(&run->line, lines, len);
+        good = !buf_failed(&run->line) && add_header(run, run->line.data);
+        lines += len + (lines[len] == '\n');
+    }
+    return good;
+}
+
 static bool set_options(struct run *run)
 {
     const struct exchange *exchange = run->exchange;
     CURL *easy = run->easy;
-    join_url(&run->url, exchange->base_url, exchange->path);
-    buf_addf(&run->authorization, "Authorization: Bearer %s", exchange->key);
-    bool good = !buf_failed(&run->url) && !buf_failed(&run->authorization);
-    if (exchange->key[0] != '\0')
-        good = good && add_header(run, run->authorization.data);
+    bool good = add_lines(run, exchange->headers);
     good = good && add_header(run, "Content-Type: application/json") && add_header(run, "Accept: text/event-stream, application/json") &&
            add_header(run, "Expect:"); /* 100-continue costs a second on bodies over 1 MB */
 #define SET(option, value) (good = good && curl_easy_setopt(easy, option, value) == CURLE_OK)
     SET(CURLOPT_PRIVATE, run);
-    SET(CURLOPT_URL, run->url.data);
+    SET(CURLOPT_URL, exchange->url);
     SET(CURLOPT_HTTPHEADER, run->headers);
     SET(CURLOPT_USERAGENT, "Parley/" PARLEY_VERSION);
     SET(CURLOPT_ERRORBUFFER, run->error);
@@ -331,8 +340,7 @@ void relay_run(struct exchange *exchange)
     exchange->end = EXCHANGE_NO_MEMORY;
     if (!relay_start())
         return;
-    buf_init(&run.url, 8192);
-    buf_init(&run.authorization, 8192);
+    buf_init(&run.line, LIMIT_HEADER_BYTES);
     run.task = (struct task){.run = start, .arg = &run};
     loop_post(&run.task);
     pthread_mutex_lock(&run.lock);

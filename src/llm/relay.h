@@ -3,7 +3,7 @@
  * shared and a token is passed on without waking a thread.
  *
  * The only file with relay.c that knows curl. Redirects are not followed; proxies only from settings; http and https only. Leaves out: retries
- * (completion.c), what the bytes mean (wire_openai.c).
+ * (completion.c), what the bytes mean (wire_*.c).
  */
 #ifndef PARLEY_RELAY_H
 #define PARLEY_RELAY_H
@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../base/buf.h"
 #include "../base/limits.h"
 
 enum exchange_end {
@@ -29,9 +30,8 @@ enum exchange_end {
 /* One request and its answer. Lives on the stack of the thread that calls relay_run(). */
 struct exchange {
     /* what is asked */
-    const char *base_url; /* "/path" is appended, unless it ends in it already */
-    const char *path;
-    const char *key;      /* sent as a bearer token; "": none */
+    const char *url;
+    const char *headers;  /* lines, each ended by "\n", the authorization among them */
     const char *body;     /* JSON; NULL: GET */
     size_t body_len;
     int64_t connect_ms, first_ms, idle_ms, total_ms;
@@ -57,6 +57,10 @@ bool relay_start(void);
 
 /* Ends it, if it was started; no exchange may be running. */
 void relay_stop(void);
+
+/* Appends base and path with exactly one slash between them; people configure a base with and without a slash at its end, or the whole address: a base that ends in the path
+   (its query apart) is taken as it is. */
+void relay_join_url(struct buf *url, const char *base, const char *path);
 
 /* Runs an exchange and returns when it has ended. */
 void relay_run(struct exchange *exchange);

@@ -135,6 +135,12 @@ void query_text(struct query *query, int index, const char *text)
         query_null(query, index);
 }
 
+void query_real(struct query *query, int index, double value)
+{
+    if (query != NULL)
+        check_bind(query, sqlite3_bind_double(query->statement, index, value));
+}
+
 void query_null(struct query *query, int index)
 {
     if (query != NULL)
@@ -154,6 +160,11 @@ bool query_next(struct query *query)
 int64_t query_get_int(struct query *query, int column)
 {
     return sqlite3_column_int64(query->statement, column);
+}
+
+double query_get_real(struct query *query, int column)
+{
+    return sqlite3_column_double(query->statement, column);
 }
 
 bool query_is_null(struct query *query, int column)

@@ -43,12 +43,14 @@ struct query *db_query(struct db *db, const char *sql);
 void query_int(struct query *query, int index, int64_t value);   /* index counts from 1 */
 void query_text(struct query *query, int index, const char *text); /* NULL binds SQL NULL; the text must live until query_end() */
 void query_bytes(struct query *query, int index, const char *text, size_t len);
+void query_real(struct query *query, int index, double value);
 void query_null(struct query *query, int index);
 
 /* Steps to the next row: false at the end or on an error. */
 bool query_next(struct query *query);
 
 int64_t query_get_int(struct query *query, int column); /* column counts from 0 */
+double query_get_real(struct query *query, int column);
 bool query_is_null(struct query *query, int column);
 const char *query_get_text(struct query *query, int column, size_t *len); /* NULL for SQL NULL; good until the next step. `len` may be NULL */
 

@@ -51,9 +51,9 @@ static int64_t find_conversation(struct db *db, struct message_begin *begin)
 static int add_question(struct db *db, const struct message_begin *begin, int64_t conversation, int64_t now, const char *search_text)
 {
     struct query *query = db_query(db,
-        "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, content, search_text, metadata, created_at) "
+        "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, content, search_text, metadata, attachments, created_at) "
         "SELECT ?1, c.id, c.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM messages WHERE conversation_id = c.id), "
-        "  p.id, 'user', ?2, ?3, ?4, ?5 FROM conversations AS c "
+        "  p.id, 'user', ?2, ?3, ?4, ?9, ?5 FROM conversations AS c "
         "LEFT JOIN messages AS p ON p.id = CASE WHEN ?6 IS NULL THEN c.leaf_id ELSE (SELECT id FROM messages WHERE public_id = ?6) END "
         "  AND p.conversation_id = c.id AND p.role = 'assistant' "
         "WHERE c.id = ?7 AND (p.id IS NOT NULL OR ?6 IS 'root' OR (?6 IS NULL AND c.leaf_id IS NULL)) "
@@ -62,6 +62,7 @@ static int add_question(struct db *db, const struct message_begin *begin, int64_
     query_bytes(query, 2, begin->content, begin->content_len);
     query_text(query, 3, search_text);
     query_text(query, 4, begin->metadata);
+    query_text(query, 9, begin->attachments);
     query_int(query, 5, now);
     query_text(query, 6, begin->parent_id);
     query_int(query, 7, conversation);
@@ -179,6 +180,27 @@ static void query_count(struct query *query, int index, int64_t count)
         query_int(query, index, count);
 }
 
+/* Adds what an answer used to its user's day. */
+static void add_to_day(struct db *db, const struct message_end *end, int64_t now)
+{
+    enum { DAY_MS = 24 * 60 * 60 * 1000 };
+    if (end->provider == NULL)
+        return; /* nobody was asked */
+    struct query *query = db_query(db,
+        "INSERT INTO usage_days (user_id, day, provider, model, answers, prompt_tokens, completion_tokens, cost) "
+        "SELECT user_id, ?2, ?3, coalesce(?4, ''), 1, ?5, ?6, ?7 FROM messages WHERE public_id = ?1 "
+        "ON CONFLICT (user_id, day, provider, model) DO UPDATE SET answers = answers + 1, prompt_tokens = prompt_tokens + excluded.prompt_tokens, "
+        "completion_tokens = completion_tokens + excluded.completion_tokens, cost = cost + excluded.cost");
+    query_text(query, 1, end->id);
+    query_int(query, 2, now / DAY_MS);
+    query_text(query, 3, end->provider);
+    query_text(query, 4, end->model);
+    query_int(query, 5, end->usage.prompt_tokens > 0 ? end->usage.prompt_tokens : 0);
+    query_int(query, 6, end->usage.completion_tokens > 0 ? end->usage.completion_tokens : 0);
+    query_real(query, 7, end->usage.cost > 0 ? end->usage.cost : 0);
+    (void)query_run(query);
+}
+
 static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
 {
     const struct message_end *end = arg;
@@ -191,7 +213,7 @@ static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
     struct query *query = db_query(db,
         "UPDATE messages SET content = ?3, search_text = ?4, reasoning = ?5, status = ?6, model = ?7, finish_reason = ?8, prompt_tokens = ?9, "
         "completion_tokens = ?10, cached_tokens = ?11, reasoning_tokens = ?12, error_code = ?13, error_message = ?14, finished_at = ?15, "
-        "process = NULL, seen_at = NULL, stop = 0 "
+        "provider = ?16, usage_estimated = ?17, cost = ?18, calls = ?19, state = ?20, state_wire = ?21, process = NULL, seen_at = NULL, stop = 0 "
         "WHERE public_id = ?1 AND process = ?2 AND status IN ('streaming', 'interrupted')");
     query_text(query, 1, end->id);
     query_text(query, 2, end->process);
@@ -209,6 +231,13 @@ static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
     query_text(query, 13, end->error_code);
     query_text(query, 14, end->error_message);
     query_int(query, 15, now);
+    query_text(query, 16, end->provider);
+    query_int(query, 17, end->usage.estimated);
+    if (end->usage.cost >= 0)
+        query_real(query, 18, end->usage.cost);
+    query_text(query, 19, end->calls);
+    query_text(query, 20, end->state);
+    query_text(query, 21, end->state_wire);
     int changed = query_run(query);
     buf_free(&spaced);
     if (changed == 0)
@@ -217,6 +246,7 @@ static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
     query_text(query, 1, end->id);
     query_int(query, 2, now);
     (void)query_run(query);
+    add_to_day(db, end, now);
     return OUTCOME_OK;
 }
 
@@ -231,7 +261,7 @@ enum outcome message_end_turn(const struct message_end *end, struct failure *fai
 #define COLUMNS                                                                                                              \
     "m.public_id, (SELECT p.public_id FROM messages AS p WHERE p.id = m.parent_id), m.role, m.content, m.reasoning, m.status, m.model, "      \
     "m.finish_reason, m.prompt_tokens, m.completion_tokens, m.cached_tokens, m.reasoning_tokens, m.error_code, m.error_message, "            \
-    "m.metadata, m.created_at, m.finished_at"
+    "m.metadata, m.created_at, m.finished_at, m.provider, m.usage_estimated, m.cost, m.calls, m.state, m.state_wire, m.attachments"
 
 struct reading {
     int64_t user;
@@ -259,12 +289,18 @@ static void read_rows(struct query *query, const struct reading *reading)
         row.status = query_get_text(query, 5, NULL);
         row.model = query_get_text(query, 6, NULL);
         row.finish_reason = query_get_text(query, 7, NULL);
-        row.usage = (struct usage){get_count(query, 8), get_count(query, 9), get_count(query, 10), get_count(query, 11)};
+        row.usage = (struct usage){get_count(query, 8), get_count(query, 9), get_count(query, 10), get_count(query, 11), query_get_int(query, 18) != 0,
+                                   query_is_null(query, 19) ? -1 : query_get_real(query, 19)};
         row.error_code = query_get_text(query, 12, NULL);
         row.error_message = query_get_text(query, 13, NULL);
         row.metadata = query_get_text(query, 14, NULL);
         row.created_at = query_get_int(query, 15);
         row.finished_at = query_get_int(query, 16);
+        row.provider = query_get_text(query, 17, NULL);
+        row.calls = query_get_text(query, 20, NULL);
+        row.state = query_get_text(query, 21, NULL);
+        row.state_wire = query_get_text(query, 22, NULL);
+        row.attachments = query_get_text(query, 23, NULL);
         reading->each(reading->arg, &row);
     }
     query_end(query);

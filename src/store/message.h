@@ -28,6 +28,7 @@ struct message_begin {
     size_t content_len;
     const char *title;    /* for a conversation that has none yet */
     const char *metadata; /* a JSON object as text */
+    const char *attachments; /* a JSON array as text; NULL: none */
     const char *process;  /* who makes the answer */
     int64_t max_running;  /* answers that all processes together may be making; 0: no such limit */
     /* results */
@@ -51,8 +52,9 @@ struct message_end {
     size_t content_len;
     const char *reasoning; /* NULL: none */
     size_t reasoning_len;
-    const char *model, *finish_reason; /* may be NULL */
+    const char *provider, *model, *finish_reason; /* may be NULL */
     struct usage usage;
+    const char *calls, *state, *state_wire; /* as the columns of schema.sql; may be NULL */
     const char *error_code, *error_message; /* NULL unless something went wrong */
 };
 
@@ -68,6 +70,7 @@ struct message {
     const char *reasoning; /* may be NULL */
     const char *status, *model, *finish_reason; /* the last two may be NULL */
     struct usage usage;
+    const char *attachments, *provider, *calls, *state, *state_wire; /* NULL where there are none */
     const char *error_code, *error_message; /* may be NULL */
     const char *metadata;
     int64_t created_at, finished_at; /* Unix milliseconds; finished_at 0: not finished or not an answer */

@@ -18,10 +18,16 @@ static const char schema[] =
 #include "schema.inc"
     ;
 
-enum { VERSION = 2 }; /* what schema.sql makes; each change of it adds a step */
+enum { VERSION = 3 }; /* what schema.sql makes; each change of it adds a step */
 
 static const struct upgrade_step steps_of_program[] = {
     {1, "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID"},
+    {2, "ALTER TABLE messages ADD COLUMN attachments TEXT; ALTER TABLE messages ADD COLUMN provider TEXT; ALTER TABLE messages ADD COLUMN usage_estimated INTEGER NOT NULL DEFAULT 0; "
+        "ALTER TABLE messages ADD COLUMN cost REAL; ALTER TABLE messages ADD COLUMN calls TEXT; ALTER TABLE messages ADD COLUMN state TEXT; "
+        "ALTER TABLE messages ADD COLUMN state_wire TEXT; "
+        "CREATE TABLE usage_days (user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE, day INTEGER NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, "
+        "answers INTEGER NOT NULL DEFAULT 0, prompt_tokens INTEGER NOT NULL DEFAULT 0, completion_tokens INTEGER NOT NULL DEFAULT 0, cost REAL NOT NULL DEFAULT 0, "
+        "PRIMARY KEY (user_id, day, provider, model)) WITHOUT ROWID"},
 };
 
 static const char our_tables[] = "SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages')";

@@ -101,7 +101,7 @@ static inline enum outcome end_turn_as(const char *id, const char *status, const
 {
     struct failure failure = {0};
     struct message_end end = {.id = id, .process = PROCESS, .status = status, .content = text, .content_len = strlen(text), .model = "m",
-                              .finish_reason = "stop", .usage = {3, 4, -1, -1}};
+                              .finish_reason = "stop", .usage = {3, 4, -1, -1, false, -1}};
     return message_end_turn(&end, &failure);
 }
 

@@ -73,9 +73,9 @@ static void usage_is_written_as_far_as_it_is_known(void **state)
 {
     (void)state;
     assert_string_equal(written(usage_none()), "null");
-    assert_string_equal(written((struct usage){5, 7, -1, -1}), "{\"prompt_tokens\":5,\"completion_tokens\":7,\"total_tokens\":12}");
-    assert_string_equal(written((struct usage){5, -1, -1, -1}), "{\"prompt_tokens\":5,\"completion_tokens\":null,\"total_tokens\":null}");
-    assert_string_equal(written((struct usage){0, 0, 0, 3}),
+    assert_string_equal(written((struct usage){5, 7, -1, -1, false, -1}), "{\"prompt_tokens\":5,\"completion_tokens\":7,\"total_tokens\":12}");
+    assert_string_equal(written((struct usage){5, -1, -1, -1, false, -1}), "{\"prompt_tokens\":5,\"completion_tokens\":null,\"total_tokens\":null}");
+    assert_string_equal(written((struct usage){0, 0, 0, 3, false, -1}),
                         "{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0,\"prompt_tokens_details\":{\"cached_tokens\":0},"
                         "\"completion_tokens_details\":{\"reasoning_tokens\":3}}");
 }

@@ -25,6 +25,11 @@ static void write_fields(FILE *out)
     (void)fprintf(out, "prefix=[%s] outlive=%d\n", settings.prefix, settings.outlive_host);
 }
 
+static bool is_key(const char *name)
+{
+    return strstr(name, "_API_KEY") != NULL;
+}
+
 static void load(FILE *out, void *arg)
 {
     const struct settings_case *one = arg;
@@ -40,6 +45,7 @@ static void load(FILE *out, void *arg)
         close(fd);
     }
     bool good = settings_load("cgi-bin/chat.fcgi", one->named != NULL ? one->named : one->file != NULL ? path : NULL, out);
+    settings_complain(out, is_key);
     (void)fprintf(out, "loaded=%d home=[%s]\n", good, settings_home());
     write_fields(out);
     (void)fprintf(out, "--check\n");

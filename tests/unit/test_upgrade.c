@@ -22,7 +22,9 @@ static sqlite3 *old_file(void)
     sqlite3 *connection = open_file();
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK);
     (void)sql("INSERT INTO users (name, created_at) VALUES ('old', 1)");
-    assert_int_equal(sqlite3_exec(connection, "DROP TABLE counters; PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK); /* what version 2 added */
+    assert_int_equal(sqlite3_exec(connection, "DROP TABLE counters; DROP TABLE usage_days; ALTER TABLE messages DROP COLUMN attachments; ALTER TABLE messages DROP COLUMN provider; ALTER TABLE messages DROP COLUMN usage_estimated; "
+                     "ALTER TABLE messages DROP COLUMN cost; ALTER TABLE messages DROP COLUMN calls; ALTER TABLE messages DROP COLUMN state; "
+                     "ALTER TABLE messages DROP COLUMN state_wire; PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK); /* what later versions added */
     return connection;
 }
 
@@ -39,8 +41,8 @@ static void a_new_file_gets_the_schema(void **state)
     struct failure failure = {0};
     sqlite3 *connection = open_file();
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK);
-    assert_int_equal(sql("PRAGMA user_version"), 2);
-    assert_int_equal(sql("SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages', 'search_index', 'counters')"), 5);
+    assert_int_equal(sql("PRAGMA user_version"), 3);
+    assert_int_equal(sql("SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages', 'search_index', 'counters', 'usage_days')"), 6);
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK); /* again: nothing to do */
     assert_false(copy_exists(0));
     assert_false(copy_exists(1));
@@ -54,8 +56,10 @@ static void version_1_is_upgraded_to_what_the_program_needs(void **state)
     sqlite3 *connection = old_file();
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK);
     sqlite3_close(connection);
-    assert_int_equal(sql("PRAGMA user_version"), 2);
+    assert_int_equal(sql("PRAGMA user_version"), 3);
     assert_int_equal(sql("SELECT count(*) FROM counters"), 0);
+    assert_int_equal(sql("SELECT count(*) FROM usage_days"), 0);
+    assert_int_equal(sql("SELECT count(cost) + count(calls) + count(state) + count(provider) FROM messages"), 0);
     assert_int_equal(sql("SELECT count(*) FROM users WHERE name = 'old'"), 1);
     assert_true(copy_exists(1));
 }
@@ -231,7 +235,7 @@ static void processes_that_start_at_once_make_one_schema(void **state)
     for (int i = 0; i < 6; i++)
         (void)waitpid(children[i], NULL, 0);
     assert_string_equal(in_child(make_schema, NULL), "0");
-    assert_int_equal(sql("PRAGMA user_version"), 2);
+    assert_int_equal(sql("PRAGMA user_version"), 3);
     assert_int_equal(sql("SELECT count(*) FROM users"), 0);
 }
 

@@ -1,35 +1,32 @@
 /*
- * Tests of src/llm/wire_openai.h: the request as JSON, and the answers of servers with their deviations (reference/provider-wires.md, section 13), each
+ * Tests of src/llm/wire_openai.c: the request as JSON, and the answers of servers with their deviations (reference/provider-wires.md, section 13), each
  * whole, byte by byte and at every split.
  */
-#include "unit.h"
+#include "wire.h"
 
-#include "../../src/base/json.h"
-#include "../../src/llm/wire_openai.h"
+#include "../../src/base/mem.h"
+#include "../../src/llm/call_id.h"
 
 /* --- the request ----------------------------------------------------------------------------------------------------------- */
 
-static const struct completion_message messages[] = {{"user", "Hi \"you\"\n", 9}, {"assistant", "ä", 2}, {"user", "", 0}};
+static const struct completion_message messages[] = {
+    {.role = COMPLETION_USER, .content = "Hi \"you\"\n", .content_len = 9},
+    {.role = COMPLETION_ASSISTANT, .content = "ä", .content_len = 2},
+    {.role = COMPLETION_USER, .content = "", .content_len = 0},
+};
 
-static const char *request_of(const char *system, struct openai_without without)
+static const char *request_of(const char *system, struct wire_without without)
 {
-    static char text[2000];
-    struct completion_request request = {.system = system, .messages = messages, .message_count = 3, .temperature = 0.5, .max_tokens = 100};
-    struct buf body;
-    buf_init(&body, sizeof text - 1);
-    assert_true(openai_write_request(&body, &request, "facebook/opt-125m", &without));
-    strcpy(text, body.data);
-    buf_free(&body);
-    const char *why;
-    json_object_put(json_read(text, strlen(text), &why));
-    assert_null(why);
-    return text;
+    struct completion_request request = {REQUEST(messages), .system = system};
+    const char *text = written(&wire_openai, &request, (struct wire_target){.model = "facebook/opt-125m"}, without);
+    assert_int_equal(strncmp(text, "/chat/completions\n\n{", 20), 0);
+    return strchr(text, '{');
 }
 
 static void a_request_has_model_messages_and_parameters(void **state)
 {
     (void)state;
-    assert_string_equal(request_of("Be kind.", (struct openai_without){0}),
+    assert_string_equal(request_of("Be kind.", (struct wire_without){0}),
                         "{\"model\":\"facebook/opt-125m\",\"messages\":[{\"role\":\"system\",\"content\":\"Be kind.\"},{\"role\":\"user\",\"content\":\"Hi \\\"you\\\"\\n\"},"
                         "{\"role\":\"assistant\",\"content\":\"ä\"},{\"role\":\"user\",\"content\":\"\"}],\"temperature\":0.5,\"max_tokens\":100,\"stream\":true,"
                         "\"stream_options\":{\"include_usage\":true}}");
@@ -38,126 +35,264 @@ static void a_request_has_model_messages_and_parameters(void **state)
 static void an_empty_system_prompt_is_left_out(void **state)
 {
     (void)state;
-    assert_lacks(request_of("", (struct openai_without){0}), "system");
-    assert_lacks(request_of(NULL, (struct openai_without){0}), "system");
+    assert_lacks(request_of("", (struct wire_without){0}), "system");
+    assert_lacks(request_of(NULL, (struct wire_without){0}), "system");
 }
 
 static void refused_parameters_are_left_out_one_by_one(void **state)
 {
     (void)state;
-    const char *text = request_of(NULL, (struct openai_without){.temperature = true});
+    const char *text = request_of(NULL, (struct wire_without){.temperature = true});
     assert_lacks(text, "temperature");
     assert_contains(text, "\"max_tokens\":100");
-    text = request_of(NULL, (struct openai_without){.max_tokens = true});
+    text = request_of(NULL, (struct wire_without){.max_tokens = true});
     assert_lacks(text, "max_");
     assert_contains(text, "\"temperature\"");
-    text = request_of(NULL, (struct openai_without){.stream_options = true});
+    text = request_of(NULL, (struct wire_without){.stream_options = true});
     assert_lacks(text, "stream_options");
     assert_contains(text, "\"stream\":true");
-    text = request_of(NULL, (struct openai_without){.max_tokens_is_old = true});
+    text = request_of(NULL, (struct wire_without){.max_tokens_is_old = true});
     assert_contains(text, "\"max_completion_tokens\":100");
     assert_lacks(text, "\"max_tokens\"");
-    assert_lacks(request_of(NULL, (struct openai_without){.max_tokens_is_old = true, .max_tokens = true}), "max_");
+    assert_lacks(request_of(NULL, (struct wire_without){.max_tokens_is_old = true, .max_tokens = true}), "max_");
 }
 
 static void a_temperature_is_written_without_a_tail_of_digits(void **state)
 {
     (void)state;
-    struct completion_request request = {.messages = messages, .message_count = 1, .temperature = 0.7, .max_tokens = 1};
-    struct buf body;
-    buf_init(&body, 1000);
-    assert_true(openai_write_request(&body, &request, "m", &(struct openai_without){0}));
-    assert_contains(body.data, "\"temperature\":0.7");
-    assert_lacks(body.data, "0.69");
-    assert_lacks(body.data, "0.70000000000");
-    buf_free(&body);
+    struct completion_request request = {REQUEST(messages)};
+    request.temperature = 0.7;
+    const char *text = body_written(&wire_openai, &request, (struct wire_target){.model = "m"});
+    assert_contains(text, "\"temperature\":0.7");
+    assert_lacks(text, "0.69");
+    assert_lacks(text, "0.70000000000");
 }
 
 static void a_request_over_the_ceiling_is_refused(void **state)
 {
     (void)state;
-    struct completion_request request = {.messages = messages, .message_count = 3};
-    struct buf body;
-    buf_init(&body, 50);
-    assert_false(openai_write_request(&body, &request, "m", &(struct openai_without){0}));
-    buf_free(&body);
+    struct completion_request request = {REQUEST(messages)};
+    struct wire_target target = {.provider = "openai", .model = "m", .version = ""};
+    struct wire_without without = {0};
+    struct wire_call call;
+    struct failure failure;
+    buf_init(&call.path, 100);
+    buf_init(&call.headers, 100);
+    buf_init(&call.body, 50);
+    assert_int_equal(wire_openai.write(&call, &request, &target, &without, &failure), OUTCOME_NO_MEMORY);
+    buf_free(&call.path);
+    buf_free(&call.headers);
+    buf_free(&call.body);
+}
+
+#define BODY(of, as, named, ...) body_written(&wire_openai, &(of), (struct wire_target){.provider = (as), .model = (named), .facts = {__VA_ARGS__}})
+
+static void images_become_parts_or_are_refused(void **state)
+{
+    (void)state;
+    static const struct completion_image images[] = {{"image/png", "AAAA", 4}, {"image/jpeg", "BBBB", 4}};
+    struct completion_message seen[] = {{.role = COMPLETION_USER, .content = "What?", .content_len = 5, .images = images, .image_count = 2}};
+    struct completion_request request = {REQUEST(seen)};
+    assert_contains(BODY(request, "openai", "m", .known = true, .vision = true),
+                    "\"content\":[{\"type\":\"text\",\"text\":\"What?\"},{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/png;base64,AAAA\"}},"
+                    "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/jpeg;base64,BBBB\"}}]}]");
+    assert_string_equal(BODY(request, "openai", "m", .known = true), "refused: The model m cannot look at images.");
+    assert_contains(BODY(request, "openai", "m", .known = false), "image_url");
+    seen[0].content_len = 0;
+    assert_contains(BODY(request, "openai", "m", .known = false), "\"content\":[{\"type\":\"image_url\"");
+    seen[0].image_count = 0;
+    assert_contains(BODY(request, "openai", "m", .known = true), "\"content\":\"\"");
+}
+
+#define SENT_CALL(id, name, arguments) "{\"id\":\"" id "\",\"type\":\"function\",\"function\":{\"name\":\"" name "\",\"arguments\":\"" arguments "\"}}"
+
+/* A question, two calls with thinking and their results, sent to `provider`; `state` and `wire` are those of the answer, `signature` is the first call's. */
+static const char *sent_calls(const char *provider, const char *model, const char *reasoning, const char *state, const char *wire, const char *signature)
+{
+    const struct completion_call calls[] = {{"call_1", "f", "{\"a\":1}", signature}, {"toolu_0123456789012345678901234567890123", "g", "{bad", NULL}};
+    const struct completion_message list[] = {
+        {.role = COMPLETION_USER, .content = "Q", .content_len = 1},
+        {.role = COMPLETION_ASSISTANT, .content = "", .calls = calls, .call_count = 2, .reasoning = reasoning, .state = state, .state_wire = wire},
+        {.role = COMPLETION_TOOL, .content = "42", .content_len = 2, .call_id = calls[0].id, .call_name = "f"},
+        {.role = COMPLETION_TOOL, .content = "no", .content_len = 2, .call_id = calls[1].id, .call_name = "g", .is_error = true},
+        {.role = COMPLETION_ASSISTANT, .content = "A", .content_len = 1, .calls = calls, .call_count = 1, .state_wire = wire},
+        {.role = COMPLETION_TOOL, .content = "", .call_id = calls[0].id, .call_name = "f"},
+        {.role = COMPLETION_ASSISTANT, .content = "B", .content_len = 1, .reasoning = reasoning},
+        {.role = COMPLETION_USER, .content = "R", .content_len = 1},
+    };
+    struct completion_request request = {REQUEST(list)};
+    return BODY(request, provider, model, .known = true, .reasoning = true);
+}
+
+static void calls_and_results_are_sent(void **state)
+{
+    (void)state;
+    const char *text = sent_calls("groq", "m", "hm", NULL, NULL, NULL);
+    char id[10], wanted[2000];
+    (void)call_id_shorten("toolu_0123456789012345678901234567890123", id);
+    assert_int_equal(strlen("toolu_0123456789012345678901234567890123"), 40); /* just not too long */
+    (void)snprintf(wanted, sizeof wanted, "\"messages\":[{\"role\":\"user\",\"content\":\"Q\"},{\"role\":\"assistant\",\"content\":null,\"tool_calls\":["
+                   SENT_CALL("call_1", "f", "{\\\"a\\\":1}") "," SENT_CALL("toolu_0123456789012345678901234567890123", "g", "{}")
+                   "]},{\"role\":\"tool\",\"content\":\"42\",\"tool_call_id\":\"call_1\"},"
+                   "{\"role\":\"tool\",\"content\":\"no\",\"tool_call_id\":\"toolu_0123456789012345678901234567890123\"},{\"role\":\"assistant\",\"content\":\"A\",\"tool_calls\":["
+                   SENT_CALL("call_1", "f", "{\\\"a\\\":1}") "]},{\"role\":\"tool\",\"content\":\"\",\"tool_call_id\":\"call_1\"},"
+                   "{\"role\":\"assistant\",\"content\":\"B\"},{\"role\":\"user\",\"content\":\"R\"}],");
+    assert_contains(text, wanted);
+}
+
+static void ids_of_calls_are_made_to_fit(void **state)
+{
+    (void)state;
+    char id[10], other[10], wanted[100];
+    const char *text = sent_calls("mistral", "m", NULL, NULL, NULL, NULL);
+    (void)snprintf(wanted, sizeof wanted, "{\"id\":\"%s\",", call_id_shorten("call_1", id));
+    assert_contains(text, wanted);
+    (void)snprintf(wanted, sizeof wanted, "\"content\":\"42\",\"tool_call_id\":\"%s\"", id);
+    assert_contains(text, wanted);
+    assert_lacks(text, "call_1");
+    assert_lacks(text, "toolu_");
+    assert_int_equal(strlen(id), 9);
+    assert_string_not_equal(id, call_id_shorten("call_2", other));
+    static const char *const ids[] = {"a2B4c6D8e", "01234567890123456789012345678901234567890", "call_1234"};
+    for (size_t i = 0; i < 3; i++) {
+        const struct completion_call call = {ids[i], "f", "{}", NULL};
+        const struct completion_message list[] = {{.role = COMPLETION_ASSISTANT, .content = "", .calls = &call, .call_count = 1},
+                                                  {.role = COMPLETION_TOOL, .content = "", .call_id = ids[i], .call_name = "f"}};
+        struct completion_request request = {REQUEST(list)};
+        (void)snprintf(wanted, sizeof wanted, "\"tool_call_id\":\"%s\"", i == 0 ? ids[i] : call_id_shorten(ids[i], id));
+        assert_contains(BODY(request, i == 1 ? "openai" : "mistral", "m", .known = false), wanted);
+    }
+}
+
+static void thinking_goes_back_to_who_wants_it(void **state)
+{
+    (void)state;
+    const char *text = sent_calls("deepseek", "deepseek-v4-pro", "hm", NULL, NULL, NULL);
+    assert_contains(text, "],\"reasoning_content\":\"hm\"}");
+    assert_contains(text, "],\"reasoning_content\":\"\"},");
+    assert_contains(text, "\"content\":\"B\",\"reasoning_content\":\"hm\"}");
+    text = sent_calls("deepseek", "deepseek-reasoner", "hm", NULL, NULL, NULL);
+    assert_contains(text, "],\"reasoning_content\":\"hm\"}");
+    assert_lacks(text, "\"reasoning_content\":\"\"");
+    assert_lacks(text, "\"B\",\"reasoning_content\"");
+    text = sent_calls("moonshot", "kimi-k2.5", "hm", NULL, NULL, NULL);
+    assert_contains(text, "],\"reasoning_content\":\"hm\"}");
+    assert_contains(text, "],\"reasoning_content\":\"\"}");
+    assert_lacks(text, "\"B\",\"reasoning_content\"");
+    assert_lacks(sent_calls("openai", "m", "hm", NULL, NULL, NULL), "reasoning_content");
+    struct completion_request plain = {REQUEST(messages)};
+    assert_contains(BODY(plain, "deepseek", "deepseek-v4-flash", .known = true), "{\"role\":\"assistant\",\"content\":\"ä\",\"reasoning_content\":\"\"}");
+}
+
+static void details_and_signatures_go_back_to_where_they_came_from(void **state)
+{
+    (void)state;
+    static const char kept[] = "{\"of\":\"openrouter/a/b\",\"details\":[{\"type\":\"x\"}]}";
+    assert_contains(sent_calls("openrouter", "a/b", NULL, kept, "openai", NULL), "],\"reasoning_details\":[{\"type\":\"x\"}]}");
+    assert_lacks(sent_calls("openrouter", "a/c", NULL, kept, "openai", NULL), "details");
+    assert_lacks(sent_calls("other", "a/b", NULL, kept, "openai", NULL), "details");
+    assert_lacks(sent_calls("openrouter", "a/b", NULL, kept, "responses", NULL), "details");
+    assert_lacks(sent_calls("openrouter", "a/b", NULL, "{bad", "openai", NULL), "details");
+    assert_contains(sent_calls("litellm_proxy", "Gemini-3", NULL, NULL, NULL, "sig"),
+                    "\"arguments\":\"{\\\"a\\\":1}\"},\"extra_content\":{\"google\":{\"thought_signature\":\"sig\"}}}");
+    assert_contains(sent_calls("litellm_proxy", "gemini-3", NULL, NULL, "gemini", "sig"), "extra_content");
+    assert_lacks(sent_calls("litellm_proxy", "gemini-3", NULL, NULL, "anthropic", "sig"), "extra_content");
+    assert_lacks(sent_calls("openrouter", "gemini-3", NULL, NULL, NULL, "sig"), "extra_content");
+    assert_lacks(sent_calls("openai", "gpt", NULL, NULL, NULL, "sig"), "extra_content");
+}
+
+static void tools_are_described_and_can_be_forced(void **state)
+{
+    (void)state;
+    static const struct completion_tool tools[] = {{"f", "does", "{\"type\":\"object\"}"}, {"g", "", "bad"}};
+    struct completion_request request = {REQUEST(messages), .tools = tools, .tool_count = 2};
+    const char *text = BODY(request, "openai", "m", .known = false);
+    assert_contains(text, "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"does\",\"parameters\":{\"type\":\"object\"}}},"
+                          "{\"type\":\"function\",\"function\":{\"name\":\"g\",\"parameters\":{}}}],\"temperature\"");
+    request.tool_choice = "required";
+    assert_contains(BODY(request, "openai", "m", .known = false), "\"tool_choice\":\"required\"");
+    assert_contains(BODY(request, "mistral", "m", .known = false), "\"tool_choice\":\"any\"");
+    assert_contains(BODY(request, "fireworks_ai", "m", .known = false), "\"tool_choice\":\"any\"");
+    assert_lacks(BODY(request, "moonshot", "m", .known = false), "tool_choice");
+    request.tool_choice = "none";
+    assert_contains(BODY(request, "mistral", "m", .known = false), "\"tool_choice\":\"none\"");
+    request.tool_choice = "g";
+    assert_contains(BODY(request, "mistral", "m", .known = false), "\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"g\"}}");
+    request.tool_count = 0;
+    assert_lacks(BODY(request, "openai", "m", .known = false), "tool");
+}
+
+static void a_format_is_asked_for(void **state)
+{
+    (void)state;
+    struct completion_request request = {REQUEST(messages), .format = COMPLETION_JSON};
+    assert_contains(BODY(request, "deepseek", "m", .known = false), "\"response_format\":{\"type\":\"json_object\"}");
+    request.format = COMPLETION_SCHEMA;
+    request.schema = "{\"type\":\"object\"}";
+    assert_contains(BODY(request, "openai", "m", .known = false),
+                    "\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"answer\",\"schema\":{\"type\":\"object\"}}}");
+    assert_string_equal(BODY(request, "deepseek", "m", .known = false), "refused: The model m can be held to JSON, but not to a schema.");
+}
+
+static void models_that_think_have_their_own_parameters(void **state)
+{
+    (void)state;
+    struct completion_request request = {REQUEST(messages), .effort = "low", .stop = (const char *const[]){"END", "\""}, .stop_count = 2};
+    request.seed = 7;
+    const char *text = BODY(request, "openai", "m", .known = true);
+    assert_contains(text, "\"temperature\":0.5,\"max_tokens\":100,\"stop\":[\"END\",\"\\\"\"],\"seed\":7,\"stream\"");
+    static const char *const theirs[] = {"openai", "azure"};
+    for (size_t i = 0; i < 2; i++) {
+        text = BODY(request, theirs[i], "m", .known = true, .reasoning = true);
+        assert_contains(text, "],\"max_completion_tokens\":25100,\"seed\":7,\"reasoning_effort\":\"low\",\"stream\"");
+    }
+    assert_contains(BODY(request, "openai", "m", .known = true, .reasoning = true, .max_output = 9000), "\"max_completion_tokens\":9000,");
+    text = BODY(request, "groq", "m", .known = true, .reasoning = true, .max_output = 50);
+    assert_contains(text, "\"temperature\":0.5,\"max_tokens\":100,\"stop\":");
+    assert_contains(text, "\"reasoning_effort\":\"low\"");
+    text = BODY(request, "xai", "m", .known = true, .reasoning = true);
+    assert_lacks(text, "stop");
+    assert_contains(text, "temperature");
+    assert_contains(BODY(request, "xai", "m", .known = true), "stop");
+    assert_contains(BODY(request, "custom", "m", .known = false), "reasoning_effort");
+    assert_lacks(BODY(request, "openai", "m", .known = true, .no_sampling = true), "temperature");
+    text = written(&wire_openai, &request, (struct wire_target){.model = "m"}, (struct wire_without){.stop = true, .seed = true, .effort = true});
+    assert_lacks(text, "stop");
+    assert_lacks(text, "seed");
+    assert_lacks(text, "effort");
+    request.seed = COMPLETION_NO_SEED;
+    assert_lacks(BODY(request, "openai", "m", .known = true), "seed");
+}
+
+static void mistral_and_moonshot_have_their_own_words(void **state)
+{
+    (void)state;
+    struct completion_request request = {REQUEST(messages)};
+    request.seed = 7;
+    request.temperature = 1.5;
+    const char *text = BODY(request, "mistral", "m", .known = true);
+    assert_contains(text, "\"temperature\":1.5,\"max_tokens\":100,\"random_seed\":7,\"stream\":true}");
+    assert_contains(BODY(request, "codestral", "m", .known = true), "random_seed");
+    assert_contains(BODY(request, "moonshot", "m", .known = true), "\"temperature\":1,\"max_tokens\":100,\"seed\":7,");
+    request.temperature = 0.3;
+    assert_contains(BODY(request, "moonshot_cn", "m", .known = true), "\"temperature\":0.3,");
+}
+
+static void azure_has_two_paths(void **state)
+{
+    (void)state;
+    struct completion_request request = {REQUEST(messages)};
+    struct wire_target target = {.provider = "azure", .model = "my deployment/1"};
+    const char *text = written(&wire_azure, &request, target, (struct wire_without){0});
+    assert_ptr_equal(strstr(text, "/openai/v1/chat/completions\n\n{\"model\":\"my deployment/1\","), text);
+    target.version = "2024-10-21";
+    text = written(&wire_azure, &request, target, (struct wire_without){0});
+    assert_ptr_equal(strstr(text, "/openai/deployments/my%20deployment%2F1/chat/completions?api-version=2024-10-21\n\n{"), text);
 }
 
 /* --- replies --------------------------------------------------------------------------------------------------------------- */
 
-struct listening {
-    struct openai_reply reply;
-    struct completion_result result;
-    struct buf said; /* text as it is, reasoning in <…> */
-    bool thinking;
-    size_t most; /* bytes that the sink takes */
-};
-
-static enum outcome take(void *arg, enum completion_event type, const char *text, size_t len)
-{
-    struct listening *to = arg;
-    assert_true(len > 0);
-    bool thinking = type == COMPLETION_REASONING;
-    if (thinking != to->thinking)
-        buf_add_char(&to->said, thinking ? '<' : '>');
-    to->thinking = thinking;
-    buf_add(&to->said, text, len);
-    return to->said.len <= to->most ? OUTCOME_OK : OUTCOME_ANSWER_TOO_LONG;
-}
-
-static bool feed(void *arg, const char *bytes, size_t len)
-{
-    struct listening *to = arg;
-    return openai_reply_feed(&to->reply, bytes, len);
-}
-
-static void listen_to(struct listening *to, const struct cut *cut, const char *bytes, size_t len)
-{
-    struct completion_sink sink = {.event = take, .arg = to};
-    to->result = (struct completion_result){.usage = usage_none()};
-    buf_init(&to->said, 1 << 20);
-    openai_reply_init(&to->reply, &sink, &to->result);
-    cut_feed(cut, bytes, len, feed, to);
-    openai_reply_end(&to->reply);
-    to->reply.sink = NULL; /* it ends with this function */
-}
-
-static void forget(struct listening *to)
-{
-    openai_reply_free(&to->reply);
-    buf_free(&to->said);
-}
-
-/* All that matters about a reply, in one line. */
-static const char *summary_of(const struct cut *cut, const char *bytes, size_t len, size_t most)
-{
-    static char text[8192];
-    struct listening to = {.most = most};
-    listen_to(&to, cut, bytes, len);
-    const struct usage *usage = &to.result.usage;
-    char counted[100] = "";
-    if (usage->prompt_tokens >= 0 || usage->completion_tokens >= 0)
-        (void)snprintf(counted, sizeof counted, " usage=%d+%d,%d,%d", (int)usage->prompt_tokens, (int)usage->completion_tokens, (int)usage->cached_tokens,
-                       (int)usage->reasoning_tokens);
-    (void)snprintf(text, sizeof text, "%s|%s%s model=%s finish=%s%s", to.said.data, to.reply.ended ? "ended" : "open",
-                   to.reply.failed ? " failed:" : "", to.result.model, to.result.finish_reason, counted);
-    if (to.reply.failed)
-        (void)snprintf(text + strlen(text), sizeof text - strlen(text), " outcome=%s said=%s", outcome_code(to.reply.outcome), to.reply.error.message);
-    forget(&to);
-    return text;
-}
-
-static void assert_reply(const char *bytes, size_t len, const char *wanted)
-{
-    EACH_CUT(cut, len) {
-        const char *got = summary_of(&cut, bytes, len, 1 << 20);
-        if (strcmp(got, wanted) != 0)
-            print_error("cut number %zu of %.300s\n", cut.number, bytes);
-        assert_string_equal(got, wanted);
-    }
-}
-
-#define ASSERT_REPLY(bytes, wanted) assert_reply(bytes, sizeof(bytes) - 1, wanted)
+#define ASSERT_REPLY(bytes, wanted) assert_reply(&wire_openai, bytes, sizeof(bytes) - 1, wanted)
 #define D(json) "data: " json "\n\n"
 #define DELTA(delta) D("{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":" delta ",\"finish_reason\":null}]}")
 #define STOP D("{\"id\":\"c\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}")
@@ -193,7 +328,7 @@ static void openrouter_sends_comments_reasoning_and_failures_in_the_middle(void 
                    "\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\"}]},\"finish_reason\":null,\"native_finish_reason\":null}]}")
                  DELTA("{\"content\":\"yes\"}") D("{\"choices\":[{\"delta\":{\"content\":\"\"},\"finish_reason\":\"stop\",\"native_finish_reason\":\"STOP\"}],"
                  "\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"cost\":0.001}}") DONE,
-                 "<hm>yes|ended model=o/r finish=stop usage=1+2,-1,-1");
+                 "<hm>yes|ended model=o/r finish=stop usage=1+2,-1,-1 cost=0.001 state={\"of\":\"test/asked\",\"details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\"}]}");
     ASSERT_REPLY(DELTA("{\"content\":\"par\"}") D("{\"id\":\"g\",\"model\":\"m\",\"error\":{\"code\":502,\"message\":\"upstream gone\"},"
                  "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"},\"finish_reason\":\"error\"}]}") DONE,
                  "par|open failed: model=m finish= outcome=provider_error said=upstream gone");
@@ -322,6 +457,198 @@ static void framing_of_all_kinds_is_understood(void **state)
     ASSERT_REPLY(DELTA("{\"content\":\"A\"}") STOP DELTA("{\"content\":\"too late\"}"), "A|ended model=m finish=stop");
 }
 
+#define CALLS(list) DELTA("{\"tool_calls\":[" list "]}")
+#define CALL(index, id, name, arguments) "{" index "\"id\":" id ",\"type\":\"function\",\"function\":{\"name\":" name ",\"arguments\":" arguments "}}"
+#define MORE(index, arguments) "{\"index\":" index ",\"function\":{\"arguments\":\"" arguments "\"}}"
+#define TOOLS_STOP D("{\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}") DONE
+#define I0 "\"index\":0,"
+#define I1 "\"index\":1,"
+#define A1 "\"{\\\"x\\\":1}\""
+#define A2 "\"{\\\"x\\\":2}\""
+#define CALLED(list) "|ended model=m finish=tool_calls" list
+
+static void calls_come_in_pieces_and_two_at_once(void **state)
+{
+    (void)state;
+    ASSERT_REPLY(DELTA("{\"role\":\"assistant\",\"content\":null}") CALLS(CALL(I0, "\"a\"", "\"f\"", "\"\"")) CALLS(MORE("0", "{\\\"x\\\"")) CALLS(CALL(I1, "\"b\"", "\"g\"", "\"\""))
+                 CALLS(MORE("1", "{") "," MORE("0", ":1")) CALLS(MORE("0", "}") "," MORE("1", "}")) TOOLS_STOP,
+                 CALLED(" f(a,{\"x\":1}) g(b,{})"));
+    ASSERT_REPLY(DELTA("{\"content\":\"So: \"}") CALLS(CALL(I0, "\"a\"", "\"f\"", "\"\"") "," CALL("\"index\":7,", "\"b\"", "\"f\"", "null")) STOP,
+                 "So: |ended model=m finish=tool_calls f(a,{}) f(b,{})");
+}
+
+static void calls_without_numbers_are_told_apart(void **state)
+{
+    (void)state;
+    /* Mistral, Gemini's OpenAI face: whole, with the finish reason */
+    ASSERT_REPLY(D("{\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\",\"tool_calls\":[{\"id\":\"a2B4c6D8e\",\"function\":{\"name\":\"f\",\"arguments\":" A1 "}},"
+                   "{\"id\":\"b\",\"function\":{\"name\":\"g\",\"arguments\":\"\"}}]},\"finish_reason\":\"tool_calls\"}]}") DONE,
+                 CALLED(" f(a2B4c6D8e,{\"x\":1}) g(b,{})"));
+    ASSERT_REPLY(CALLS(CALL("", "\"a\"", "\"f\"", "\"{\\\"x\\\"\"")) CALLS(CALL("", "\"null\"", "\"\"", "\":1\"")) CALLS(CALL("", "\"a\"", "null", "\"}\"")) TOOLS_STOP,
+                 CALLED(" f(a,{\"x\":1})"));
+    ASSERT_REPLY(CALLS(CALL("", "\"a\"", "\"f\"", "\"{\"") "," CALL("", "\"b\"", "\"g\"", "\"{\"")) CALLS(CALL("", "\"a\"", "\"f\"", "\"}\"") "," CALL("", "\"b\"", "\"g\"", "\"}\"")) TOOLS_STOP,
+                 CALLED(" f(a,{}) g(b,{})"));
+    /* nor ids */
+    ASSERT_REPLY(CALLS(CALL("", "\"null\"", "\"f\"", A1)) TOOLS_STOP, CALLED(" f(call_1,{\"x\":1})"));
+    ASSERT_REPLY(CALLS(CALL("", "\"\"", "\"f\"", A1) "," CALL("", "null", "\"f\"", A2) "," CALL("", "7", "\"g\"", "\"{}\"")) TOOLS_STOP,
+                 CALLED(" f(call_1,{\"x\":1}) f(call_2,{\"x\":2}) g(call_3,{})"));
+}
+
+static void ids_may_be_empty_repeated_or_new_on_each_piece(void **state)
+{
+    (void)state;
+    /* Qwen */
+    ASSERT_REPLY(CALLS(CALL(I0, "\"a\"", "\"f\"", "\"{\\\"x\"")) CALLS(CALL(I0, "\"\"", "null", "\"\\\":1}\"")) TOOLS_STOP, CALLED(" f(a,{\"x\":1})"));
+    ASSERT_REPLY(CALLS(CALL(I0, "\"a\"", "\"f\"", "\"{\\\"x\"")) CALLS(CALL(I0, "\"a\"", "\"f\"", "\"\\\":1}\"")) TOOLS_STOP, CALLED(" f(a,{\"x\":1})"));
+    /* old vLLM */
+    ASSERT_REPLY(CALLS(CALL(I0, "\"a\"", "\"f\"", "\"{\\\"x\"")) CALLS(CALL(I0, "\"b\"", "null", "\"\\\":1}\"")) TOOLS_STOP, CALLED(" f(a,{\"x\":1})"));
+    /* one number for both */
+    ASSERT_REPLY(CALLS(CALL(I0, "\"a\"", "\"f\"", A1) "," CALL(I0, "\"b\"", "\"f\"", A1)) TOOLS_STOP, CALLED(" f(a,{\"x\":1}) f(b,{\"x\":1})"));
+    ASSERT_REPLY(CALLS(CALL(I0, "\"\"", "\"f\"", A1) "," CALL(I0, "\"\"", "\"g\"", A1)) TOOLS_STOP, CALLED(" f(call_1,{\"x\":1}) g(call_2,{\"x\":1})"));
+    /* one id for both */
+    ASSERT_REPLY(CALLS(CALL(I0, "\"a\"", "\"f\"", A1) "," CALL(I1, "\"a\"", "\"g\"", A2)) TOOLS_STOP, CALLED(" f(a,{\"x\":1}) g(call_2,{\"x\":2})"));
+}
+
+static void a_call_said_twice_is_one(void **state)
+{
+    (void)state;
+    ASSERT_REPLY(CALLS(CALL(I0, "\"a\"", "\"f\"", A1)) CALLS(CALL(I0, "\"a\"", "\"f\"", A1)) TOOLS_STOP, CALLED(" f(a,{\"x\":1})"));
+    ASSERT_REPLY(CALLS(CALL(I0, "\"a\"", "\"f\"", "\"{\\\"x\\\":\"")) CALLS(MORE("0", "1}")) CALLS(CALL(I0, "\"a\"", "\"f\"", A1)) TOOLS_STOP, CALLED(" f(a,{\"x\":1})"));
+    ASSERT_REPLY(CALLS(CALL("", "\"\"", "\"f\"", A1)) CALLS(CALL("", "\"\"", "\"f\"", A1)) TOOLS_STOP, CALLED(" f(call_1,{\"x\":1})"));
+}
+
+static void arguments_may_be_an_object_and_calls_nonsense(void **state)
+{
+    (void)state;
+    ASSERT_REPLY(CALLS(CALL(I0, "\"a\"", "\"f\"", "{\"x\":[1,\"/\"]}")) TOOLS_STOP, CALLED(" f(a,{\"x\":[1,\"/\"]})"));
+    ASSERT_REPLY(CALLS("7,null,\"x\",[]") TOOLS_STOP, CALLED(" (call_1,{})"));
+    ASSERT_REPLY(DELTA("{\"tool_calls\":{\"id\":\"a\"}}") DELTA("{\"tool_calls\":7}") STOP, "|ended model=m finish=stop");
+    ASSERT_REPLY("{\"model\":\"m\",\"choices\":[{\"message\":{\"content\":null,\"tool_calls\":[" CALL("", "\"a\"", "\"f\"", A1) "," CALL("", "\"b\"", "\"g\"", "\"{}\"") "]},"
+                 "\"finish_reason\":\"tool_calls\"}]}", CALLED(" f(a,{\"x\":1}) g(b,{})"));
+}
+
+static void too_many_calls_end_the_reading(void **state)
+{
+    (void)state;
+    struct buf bytes;
+    buf_init(&bytes, 1 << 20);
+    for (int i = 0; i <= LIMIT_CALLS; i++)
+        buf_addf(&bytes, "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":%d,\"function\":{\"name\":\"f\"}}]}}]}\n\n", i);
+    assert_contains(summary_of(&wire_openai, &(struct cut){.first = bytes.len, .step = 1}, bytes.data, bytes.len, 1000), "|open failed: model= finish= outcome=provider_error");
+    buf_free(&bytes);
+}
+
+static void geminis_signature_is_kept_with_the_call(void **state)
+{
+    (void)state;
+    ASSERT_REPLY(CALLS("{\"extra_content\":{\"google\":{\"thought_signature\":\"sig\"}},\"function\":{\"arguments\":\"{}\",\"name\":\"f\"},\"id\":\"a\",\"type\":\"function\"},"
+                       "{\"function\":{\"arguments\":\"{}\",\"name\":\"g\"},\"id\":\"b\"}") STOP,
+                 CALLED(" f(a,{},sig) g(b,{})"));
+}
+
+#define DETAIL(rest) "{\"reasoning_details\":[{\"type\":\"reasoning." rest "}]}"
+
+static void reasoning_details_are_put_together_and_kept(void **state)
+{
+    (void)state;
+    ASSERT_REPLY(DELTA("{\"reasoning\":\"one \",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"one \",\"format\":\"x\",\"index\":0}]}")
+                 DELTA("{\"reasoning\":\"two\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"two\",\"format\":\"x\",\"index\":0}]}")
+                 DELTA(DETAIL("text\",\"signature\":\"s\",\"index\":0")) DELTA(DETAIL("encrypted\",\"data\":\"d\",\"index\":1")) DELTA("{\"content\":\"A\"}") STOP,
+                 "<one two>A|ended model=m finish=stop state={\"of\":\"test/asked\",\"details\":[{\"type\":\"reasoning.text\",\"text\":\"one two\",\"format\":\"x\",\"index\":0,\"signature\":\"s\"},"
+                 "{\"type\":\"reasoning.encrypted\",\"data\":\"d\",\"index\":1}]}");
+    /* said nowhere else (MiniMax), without numbers, cut by [DONE] */
+    ASSERT_REPLY(DELTA(DETAIL("summary\",\"summary\":\"hm\"")) DELTA(DETAIL("summary\",\"summary\":\"so\"")) DONE,
+                 "<hmso|ended model=m finish= state={\"of\":\"test/asked\",\"details\":[{\"type\":\"reasoning.summary\",\"summary\":\"hm\"},{\"type\":\"reasoning.summary\",\"summary\":\"so\"}]}");
+    ASSERT_REPLY(DELTA("{\"reasoning_details\":[7,null,\"x\"]}") DELTA("{\"reasoning_details\":[]}") DELTA(DETAIL("text\",\"text\":\"\xff\"")) DELTA("{\"content\":\"A\"}") STOP,
+                 "<\xff>A|ended model=m finish=stop");
+}
+
+static void too_many_details_are_not_kept(void **state)
+{
+    (void)state;
+    struct buf bytes;
+    buf_init(&bytes, 16 << 20);
+    for (int i = 0; i < LIMIT_STATE_BYTES / 64; i += 1000) {
+        buf_add_text(&bytes, "data: {\"choices\":[{\"delta\":{\"reasoning_details\":[{}");
+        for (int k = 0; k < 1000; k++)
+            buf_add_text(&bytes, ",{}");
+        buf_add_text(&bytes, "]}}]}\n\n");
+    }
+    buf_add_text(&bytes, DELTA("{\"content\":\"A\"}") STOP);
+    assert_string_equal(summary_of(&wire_openai, &(struct cut){.first = 4096, .step = 4096}, bytes.data, bytes.len, 1000), "A|ended model=m finish=stop");
+    buf_free(&bytes);
+}
+
+#define USED(rest) DELTA("{\"content\":\"A\"}") STOP D("{\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2," rest "}}") DONE
+#define COUNTED "A|ended model=m finish=stop usage=9+2,-1,-1"
+
+static void costs_come_in_dollars_ticks_and_parts(void **state)
+{
+    (void)state;
+    ASSERT_REPLY(USED("\"cost\":0.25"), COUNTED " cost=0.25");
+    ASSERT_REPLY(USED("\"cost\":0"), COUNTED " cost=0");
+    ASSERT_REPLY(USED("\"cost\":0.25,\"is_byok\":false,\"cost_details\":{\"upstream_inference_cost\":0.5}"), COUNTED " cost=0.25");
+    ASSERT_REPLY(USED("\"cost\":0.25,\"is_byok\":true,\"cost_details\":{\"upstream_inference_cost\":0.5}"), COUNTED " cost=0.75");
+    ASSERT_REPLY(USED("\"cost\":{\"total_cost\":0.5}"), COUNTED " cost=0.5"); /* Perplexity */
+    ASSERT_REPLY(USED("\"cost_in_usd_ticks\":37500000000"), COUNTED " cost=3.75"); /* xAI */
+    ASSERT_REPLY(USED("\"cost\":-1"), COUNTED);
+    ASSERT_REPLY(USED("\"cost\":\"1\",\"cost_in_usd_ticks\":null"), COUNTED);
+}
+
+static void tokens_are_counted_in_several_places(void **state)
+{
+    (void)state;
+    ASSERT_REPLY(USED("\"prompt_cache_hit_tokens\":3"), "A|ended model=m finish=stop usage=9+2,3,-1"); /* DeepSeek */
+    ASSERT_REPLY(USED("\"cached_tokens\":4"), "A|ended model=m finish=stop usage=9+2,4,-1"); /* Moonshot */
+    ASSERT_REPLY(USED("\"prompt_cache_hit_tokens\":3,\"prompt_tokens_details\":{\"cached_tokens\":5}"), "A|ended model=m finish=stop usage=9+2,5,-1");
+    ASSERT_REPLY(D("{\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"A\"},\"finish_reason\":\"stop\",\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}]}"), COUNTED);
+    /* xAI counts thinking apart, OpenAI within */
+    ASSERT_REPLY(USED("\"total_tokens\":18,\"completion_tokens_details\":{\"reasoning_tokens\":7}"), "A|ended model=m finish=stop usage=9+9,-1,7");
+    ASSERT_REPLY(USED("\"total_tokens\":11,\"completion_tokens_details\":{\"reasoning_tokens\":1}"), "A|ended model=m finish=stop usage=9+2,-1,1");
+    ASSERT_REPLY(USED("\"total_tokens\":99,\"completion_tokens_details\":{\"reasoning_tokens\":1}"), "A|ended model=m finish=stop usage=9+2,-1,1");
+}
+
+#define FINISH(reason) DELTA("{\"content\":\"A\"}") D("{\"choices\":[{\"delta\":{},\"finish_reason\":\"" reason "\"}]}")
+
+static void finish_reasons_are_put_into_openais_words(void **state)
+{
+    (void)state;
+    ASSERT_REPLY(FINISH("model_length"), "A|ended model=m finish=length");
+    ASSERT_REPLY(FINISH("MAX_TOKENS"), "A|ended model=m finish=length");
+    ASSERT_REPLY(FINISH("eos"), "A|ended model=m finish=stop");
+    ASSERT_REPLY(FINISH("end_turn"), "A|ended model=m finish=stop");
+    ASSERT_REPLY(FINISH("sensitive"), "A|ended model=m finish=content_filter");
+    ASSERT_REPLY(FINISH("content_filter"), "A|ended model=m finish=content_filter");
+    ASSERT_REPLY(FINISH("network_error"), "A|open failed: model=m finish=network_error outcome=provider_error said=");
+    ASSERT_REPLY(FINISH("abort"), "A|open failed: model=m finish=abort outcome=provider_error said=");
+    ASSERT_REPLY(CALLS(CALL(I0, "\"a\"", "\"f\"", "\"{}\"")) STOP, CALLED(" f(a,{})")); /* Ollama, Gemini */
+    ASSERT_REPLY(CALLS(CALL(I0, "\"a\"", "\"f\"", "\"{\"")) FINISH("length"), "A|ended model=m finish=length f(a,{)");
+}
+
+static void a_mark_after_nothing_is_no_end(void **state)
+{
+    (void)state;
+    ASSERT_REPLY(D("{\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":0}}") DONE, "|open model=m finish= usage=1+0,-1,-1");
+    ASSERT_REPLY(DONE, "|open model= finish=");
+    ASSERT_REPLY(STOP DONE, "|ended model=m finish=stop");
+}
+
+static void a_whole_answer_needs_no_finish_reason(void **state)
+{
+    (void)state;
+    ASSERT_REPLY("{\"model\":\"m\",\"choices\":[{\"message\":{\"content\":\"A\"}}]}", "A|ended model=m finish=");
+    ASSERT_REPLY("{\"model\":\"m\",\"choices\":[]}", "|open model=m finish=");
+}
+
+static void garbage_does_no_harm(void **state)
+{
+    (void)state;
+    static const char bytes[] = DELTA("{\"reasoning\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"index\":0}]}")
+        DELTA(DETAIL("text\",\"text\":\"x\",\"index\":0")) CALLS(CALL(I0, "\"a\"", "\"f\"", "\"{\"") "," CALL("", "\"b\"", "\"g\"", "{\"x\":1}")) CALLS(MORE("0", "}"))
+        USED("\"cost\":0.25,\"total_tokens\":18,\"completion_tokens_details\":{\"reasoning_tokens\":7}");
+    survive_garbage(&wire_openai, bytes, sizeof bytes - 1);
+}
+
 static void thinking_in_tags_is_taken_out_of_the_text(void **state)
 {
     (void)state;
@@ -357,7 +684,7 @@ static void text_over_what_the_sink_takes_ends_the_reading(void **state)
     (void)state;
     static const char bytes[] = DELTA("{\"content\":\"12345\"}") DELTA("{\"content\":\"67890\"}") DELTA("{\"content\":\"more\"}") DONE;
     EACH_CUT(cut, sizeof bytes - 1)
-        assert_string_equal(summary_of(&cut, bytes, sizeof bytes - 1, 7), "1234567890|open failed: model=m finish= outcome=provider_error said=");
+        assert_string_equal(summary_of(&wire_openai, &cut, bytes, sizeof bytes - 1, 7), "1234567890|open failed: model=m finish= outcome=provider_error said=");
 }
 
 static void a_cut_stream_is_never_taken_for_a_finished_one(void **state)
@@ -369,7 +696,7 @@ static void a_cut_stream_is_never_taken_for_a_finished_one(void **state)
     for (size_t len = 0; len < sizeof bytes; len++)
         for (size_t step = 1; step <= len + 1; step += len + 1 > 1 ? len : 1) {
             struct cut cut = {0, step, step};
-            const char *got = summary_of(&cut, bytes, len, 1000);
+            const char *got = summary_of(&wire_openai, &cut, bytes, len, 1000);
             assert_int_equal(strstr(got, "|ended") != NULL, len >= mark);
         }
 }
@@ -381,7 +708,7 @@ static void a_stream_that_ends_with_done_alone_is_open_until_then(void **state)
     size_t mark = (size_t)(strstr(bytes, "[DONE]") - bytes) + 6;
     for (size_t len = 0; len < sizeof bytes; len++) {
         struct cut cut = {0, len + 1, 1};
-        assert_int_equal(strstr(summary_of(&cut, bytes, len, 1000), "|ended") != NULL, len >= mark);
+        assert_int_equal(strstr(summary_of(&wire_openai, &cut, bytes, len, 1000), "|ended") != NULL, len >= mark);
     }
 }
 
@@ -391,7 +718,7 @@ static void a_cut_whole_answer_is_never_taken_for_a_finished_one(void **state)
     static const char bytes[] = "{\"choices\":[{\"message\":{\"content\":\"A\"},\"finish_reason\":\"stop\"}],\"x\":1}";
     for (size_t len = 0; len < sizeof bytes - 1; len++) {
         struct cut cut = {0, len + 1, 1};
-        assert_contains(summary_of(&cut, bytes, len, 1000), "|open");
+        assert_contains(summary_of(&wire_openai, &cut, bytes, len, 1000), "|open");
     }
 }
 
@@ -400,7 +727,7 @@ static void a_stream_cut_within_a_line_is_cut_and_not_garbage(void **state)
     (void)state;
     static const char bytes[] = DELTA("{\"content\":\"A\"}") "data: {\"choices\":[{\"del";
     struct cut cut = {0, sizeof bytes, 1};
-    assert_string_equal(summary_of(&cut, bytes, sizeof bytes - 1, 1000), "A|open model=m finish=");
+    assert_string_equal(summary_of(&wire_openai, &cut, bytes, sizeof bytes - 1, 1000), "A|open model=m finish=");
 }
 
 static void random_damage_gives_the_same_result_however_it_is_cut(void **state)
@@ -414,8 +741,32 @@ static void random_damage_gives_the_same_result_however_it_is_cut(void **state)
         for (uint32_t i = unit_random(&seed) % 4 + 1; i > 0; i--)
             bytes[unit_random(&seed) % (sizeof start - 1)] = unit_random(&seed) % 3 == 0 ? (char)unit_random(&seed) : "\n\r:{}[]\"\\ ,"[unit_random(&seed) % 11];
         struct cut at_once = {0, sizeof start, 1}, bytewise = {1, 1, 1};
-        strcpy(whole, summary_of(&at_once, bytes, sizeof start - 1, 100000));
-        assert_string_equal(summary_of(&bytewise, bytes, sizeof start - 1, 100000), whole);
+        strcpy(whole, summary_of(&wire_openai, &at_once, bytes, sizeof start - 1, 100000));
+        assert_string_equal(summary_of(&wire_openai, &bytewise, bytes, sizeof start - 1, 100000), whole);
+    }
+}
+
+/* Every allocation of ours fails once: the answer is given up, or comes without what could not be kept, and nothing leaks. */
+static void out_of_memory_does_no_harm(void **state)
+{
+    (void)state;
+    static const struct wire_target target = {.provider = "test", .model = "asked", .version = ""};
+    static const char bytes[] = DELTA("{\"reasoning\":\"hm\",\"reasoning_details\":[{\"type\":\"reasoning.text\",\"text\":\"hm\",\"index\":0}]}")
+        CALLS(CALL(I0, "\"a\"", "\"f\"", A1)) DELTA("{\"content\":\"A\\n\"}") STOP DONE;
+    for (long n = 0; n < 40; n++) {
+        struct listening to = {.most = 1000, .result = {.usage = usage_none()}};
+        struct completion_sink sink = {.event = listening_take, .arg = &to};
+        buf_init(&to.said, 1000);
+        assert_true(buf_reserve(&to.said, 500));
+        reply_init(&to.reply, &wire_openai, &target, &sink, &to.result);
+        mem_fail_after(n);
+        if (wire_openai.feed(&to.reply, bytes, sizeof bytes - 1))
+            wire_openai.end(&to.reply);
+        mem_fail_after(-1);
+        assert_true(to.reply.ended || to.reply.failed);
+        reply_free(&to.reply);
+        completion_result_free(&to.result);
+        buf_free(&to.said);
     }
 }
 
@@ -425,6 +776,16 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(refused_parameters_are_left_out_one_by_one),
     cmocka_unit_test(a_temperature_is_written_without_a_tail_of_digits),
     cmocka_unit_test(a_request_over_the_ceiling_is_refused),
+    cmocka_unit_test(images_become_parts_or_are_refused),
+    cmocka_unit_test(calls_and_results_are_sent),
+    cmocka_unit_test(ids_of_calls_are_made_to_fit),
+    cmocka_unit_test(thinking_goes_back_to_who_wants_it),
+    cmocka_unit_test(details_and_signatures_go_back_to_where_they_came_from),
+    cmocka_unit_test(tools_are_described_and_can_be_forced),
+    cmocka_unit_test(a_format_is_asked_for),
+    cmocka_unit_test(models_that_think_have_their_own_parameters),
+    cmocka_unit_test(mistral_and_moonshot_have_their_own_words),
+    cmocka_unit_test(azure_has_two_paths),
     cmocka_unit_test(openai_streams_are_read),
     cmocka_unit_test(azure_begins_without_choices_and_names),
     cmocka_unit_test(openrouter_sends_comments_reasoning_and_failures_in_the_middle),
@@ -440,6 +801,22 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(whole_answers_are_read_like_streams),
     cmocka_unit_test(a_byte_order_mark_before_an_answer_does_no_harm),
     cmocka_unit_test(framing_of_all_kinds_is_understood),
+    cmocka_unit_test(calls_come_in_pieces_and_two_at_once),
+    cmocka_unit_test(calls_without_numbers_are_told_apart),
+    cmocka_unit_test(ids_may_be_empty_repeated_or_new_on_each_piece),
+    cmocka_unit_test(a_call_said_twice_is_one),
+    cmocka_unit_test(arguments_may_be_an_object_and_calls_nonsense),
+    cmocka_unit_test(too_many_calls_end_the_reading),
+    cmocka_unit_test(geminis_signature_is_kept_with_the_call),
+    cmocka_unit_test(reasoning_details_are_put_together_and_kept),
+    cmocka_unit_test(too_many_details_are_not_kept),
+    cmocka_unit_test(costs_come_in_dollars_ticks_and_parts),
+    cmocka_unit_test(tokens_are_counted_in_several_places),
+    cmocka_unit_test(finish_reasons_are_put_into_openais_words),
+    cmocka_unit_test(a_mark_after_nothing_is_no_end),
+    cmocka_unit_test(a_whole_answer_needs_no_finish_reason),
+    cmocka_unit_test(garbage_does_no_harm),
+    cmocka_unit_test(out_of_memory_does_no_harm),
     cmocka_unit_test(thinking_in_tags_is_taken_out_of_the_text),
     cmocka_unit_test(a_refusal_is_shown_as_the_answer),
     cmocka_unit_test(only_the_first_choice_counts),
