@@ -156,7 +156,7 @@ static void add_key(const struct provider *provider, struct buf *headers)
         add_line(headers, own, provider->key);
     else if (provider->key[0] != '\0' && in_header)
         add_line(headers, names[row->auth], provider->key);
-    else
+    else if (strpbrk(provider->key[0] != '\0' ? provider->key : bearer, "\r\n") == NULL)
         buf_addf(headers, "Authorization: Bearer %s\n", provider->key[0] != '\0' ? provider->key : bearer);
 }
 
