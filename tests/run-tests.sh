@@ -41,7 +41,7 @@ part() {
 
 if [ "$kind" != browser ]; then
     # what does not depend on the hosting runs once
-    once="http/readme.test.js http/site.test.js http/others.test.js"
+    once="http/readme.test.js http/site.test.js http/others.test.js http/models.test.js http/wires.test.js"
     part once provider/*.test.js $once
     everywhere=
     for file in http/*.test.js; do
