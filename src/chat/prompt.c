@@ -114,7 +114,10 @@ enum { MESSAGE_TOKENS = 4 /* around each message: role and marks */, IMAGE_TOKEN
 
 static int64_t tokens_of(const struct completion_message *message)
 {
-    return MESSAGE_TOKENS + tokens_estimate(message->content, message->content_len) + (int64_t)message->image_count * IMAGE_TOKENS;
+    int64_t sum = MESSAGE_TOKENS + tokens_estimate(message->content, message->content_len) + (int64_t)message->image_count * IMAGE_TOKENS;
+    for (size_t i = 0; i < message->call_count; i++)
+        sum += tokens_estimate(message->calls[i].name, strlen(message->calls[i].name)) + tokens_estimate(message->calls[i].arguments, strlen(message->calls[i].arguments));
+    return sum;
 }
 
 int64_t prompt_tokens(const struct prompt *prompt)
