@@ -39,7 +39,7 @@ static bool is_moonshot(const struct wire_target *target)
     return is_from(target, "moonshot") || is_from(target, "moonshot_cn");
 }
 
-/* OpenAI's own models that think, for which other rules hold (reference section 2.1). */
+/* OpenAI's own models that think, for which other rules hold (OpenAI, "Reasoning models"). */
 static bool thinks_at_openai(const struct wire_target *target)
 {
     return target->facts.reasoning && (is_from(target, "openai") || is_from(target, "azure"));
@@ -129,7 +129,7 @@ static json_object *calls_of(const struct completion_message *message, const str
 }
 
 /* Thinking as text goes back only to those who want it: to DeepSeek's V4 with every answer, "" where there was none; to DeepSeek's older ones, which else
-   refuse it, and to Moonshot's with the calls that came of it (reference section 13; Moonshot refuses a call of a thinking model without the field). */
+   refuse it, and to Moonshot's with the calls that came of it (Moonshot refuses a call of a thinking model without the field). */
 static void add_reasoning(json_object *object, const struct completion_message *message, const struct wire_target *target)
 {
     const char *reasoning = message->reasoning;
@@ -267,7 +267,7 @@ static void add_stop(json_object *body, const struct completion_request *request
     json_object_object_add(body, "stop", stop);
 }
 
-/* Models that think take no temperature at OpenAI, and no stop texts there and at xAI (reference section 2.1, provider notes). */
+/* Models that think take no temperature at OpenAI, and no stop texts there and at xAI (OpenAI, "Reasoning models"; xAI, "Reasoning"). */
 static void add_options(json_object *body, const struct completion_request *request, const struct wire_target *target, const struct wire_without *without)
 {
     bool thinks = thinks_at_openai(target), no_stop = thinks || (target->facts.reasoning && is_from(target, "xai"));
@@ -320,7 +320,7 @@ static enum outcome write_openai(struct wire_call *call, const struct completion
     return write_body(call, request, target, without, failure);
 }
 
-/* Azure names the deployment in the path of its dated API, in the body of its v1 API (reference section 6). */
+/* Azure names the deployment in the path of its dated API, in the body of its v1 API (Azure OpenAI, "REST API reference" and "v1 API"). */
 static enum outcome write_azure(struct wire_call *call, const struct completion_request *request, const struct wire_target *target,
                                 const struct wire_without *without, struct failure *failure)
 {

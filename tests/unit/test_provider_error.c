@@ -1,5 +1,5 @@
 /*
- * Tests of src/llm/provider_error.h: the shapes and signs of reference/provider-wires.md, section 14.
+ * Tests of src/llm/provider_error.h: the shapes and signs in which vendors report failures.
  */
 #include "unit.h"
 

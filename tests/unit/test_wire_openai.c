@@ -1,5 +1,5 @@
 /*
- * Tests of src/llm/wire_openai.c: the request as JSON, and the answers of servers with their deviations (reference/provider-wires.md, section 13), each
+ * Tests of src/llm/wire_openai.c: the request as JSON, and the answers of servers with their deviations, each
  * whole, byte by byte and at every split.
  */
 #include "wire.h"

@@ -1,5 +1,5 @@
 /*
- * Tests of src/llm/wire_responses.c: the request as JSON, what is kept of an answer and sent back, and answers, streamed and whole (reference/provider-wires.md, section 3).
+ * Tests of src/llm/wire_responses.c: the request as JSON, what is kept of an answer and sent back, and answers, streamed and whole.
  */
 #include "wire.h"
 
