@@ -124,6 +124,7 @@ static bool start_threads(enum live_count count)
 /* The worker: until it is told to stop. `set` is blocked. */
 static int serve(const char *name, int listen_fd, const sigset_t *set, enum live_count count)
 {
+    (void)catalogue_count(); /* so that all keys are masked before anything can log one */
     if (!start_threads(count) || !relay_start() || !worker_start(listen_fd, (int)settings.max_streams + LIMIT_SPARE_THREADS, routes_serve))
         return EXIT_BAD;
     log_info("%s %s serves, up to %lld answers at a time", name, PARLEY_VERSION, (long long)settings.max_streams);

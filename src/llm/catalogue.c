@@ -20,6 +20,7 @@ static const char embedded[] =
 
 static struct {
     pthread_once_t once;
+    json_object *embedded; /* the rows point into it */
     struct catalogue_provider *providers;
     size_t count;
 } catalogue = {.once = PTHREAD_ONCE_INIT};
@@ -143,8 +144,8 @@ static void mask_headers(json_object *headers)
 
 static void start(void)
 {
-    json_object *object = json_read_loose(embedded, sizeof embedded - 1);
-    add_rows(json_at(object, "providers")); /* the object stays: rows are read from it */
+    catalogue.embedded = json_read_loose(embedded, sizeof embedded - 1);
+    add_rows(json_at(catalogue.embedded, "providers"));
     add_rows(config_get("providers"));
     for (size_t i = 0; i < catalogue.count; i++) {
         each_variable(json_at(catalogue.providers[i].row, "keys"), mask, NULL);

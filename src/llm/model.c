@@ -16,6 +16,7 @@ static const char embedded[] =
 
 static struct {
     pthread_once_t once;
+    json_object *embedded; /* the rows are its own */
     json_object *rows; /* id → row */
     const char *date;
 } models = {.once = PTHREAD_ONCE_INIT};
@@ -38,10 +39,10 @@ static void add_rows(json_object *list)
 
 static void start(void)
 {
-    json_object *object = json_read_loose(embedded, sizeof embedded - 1); /* stays for the life of the process */
+    models.embedded = json_read_loose(embedded, sizeof embedded - 1);
     models.rows = json_object_new_object();
-    models.date = json_text(object, "date", NULL);
-    add_rows(json_at(object, "models"));
+    models.date = json_text(models.embedded, "date", NULL);
+    add_rows(json_at(models.embedded, "models"));
     add_rows(config_get("models"));
 }
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { shared, REPO } from './server.js';
-import { simple, SCALE, SECRET, serverError } from '../provider/provider.js';
+import { simple, held, gate, SCALE, SECRET, serverError } from '../provider/provider.js';
 import { request, get, post, stream, chat, rawRequest, readChat, readStream } from './client.js';
 
 const opts = { timeout: 60_000 * SCALE };
@@ -99,8 +99,10 @@ describe('nothing is cached', () => {
 describe('event streams', () => {
   for (const p of ['/chat', '/chat/stream']) {
     test(`${p} is text/event-stream, no-store, not compressed though the client would take it, not counted`, opts, async () => {
-      at.p.respond(simple('a b c '.repeat(500)));
+      const g = gate();                                     // or a host that has everything before it begins may count it
+      at.p.respond(held('a b c ', g, 'a b c '.repeat(499)));
       const s = await stream(`${at.s.url}${p}`, { message: 'Hi' }, { headers: { 'accept-encoding': 'gzip, deflate, br, zstd', accept: 'text/event-stream' } });
+      g.open();
       await s.all();
       assert.match(s.headers['content-type'], /^text\/event-stream(; ?charset=utf-8)?$/i);
       assert.match(s.headers['cache-control'], /no-store/);

@@ -180,6 +180,31 @@ describe('the catalogue', () => {
     });
   }
 
+  test('a provider that LLM_MODEL names and that lacks something says which variable, instead of being the demo', opts, async () => {
+    for (const [settings, name] of [[{ LLM_MODEL: 'groq/llama' }, 'GROQ_API_KEY'], [{ LLM_MODEL: 'bedrock/x', AWS_BEARER_TOKEN_BEDROCK: 'bearer-000111' }, 'AWS_REGION'], [{ LLM_MODEL: 'azure/x', AZURE_API_KEY: 'azure-000111' }, 'AZURE_']]) {
+      await withUpstream({ settings: () => settings }, async (s) => {
+        const r = await chatWhole(s, 'Hi');
+        assert.ok(r.status >= 400, r.text);
+        assert.ok(r.json.error.message.includes(name), r.json.error.message);
+      });
+      const r = await program(['--check'], settings);
+      assert.notEqual(r.code, 0);
+      assert.ok(r.out.includes(`needs`) && r.out.includes(name), r.out.slice(-300));
+    }
+  });
+
+  test('usual names of other tools are read: the region of the AWS command line, Ollama\'s host without a port', opts, async () => {
+    await withUpstream({ json: (u) => ({ providers: [{ id: 'bedrock', url: u }] }), settings: () => ({ LLM_MODEL: 'bedrock/eu.amazon.nova-lite-v1:0', AWS_ACCESS_KEY_ID: 'AKIAKKKK0000LLLL1111', AWS_SECRET_ACCESS_KEY: 'aws/secret+mmmm2222', AWS_DEFAULT_REGION: 'eu-test-2' }) }, async (s, u) => {
+      u.respond(text('ok'));
+      assert.equal((await chat(s, 'Hi')).text, 'ok');
+      assert.deepEqual(sigv4Problems(u.chats[0], { accessKey: 'AKIAKKKK0000LLLL1111', secretKey: 'aws/secret+mmmm2222', region: 'eu-test-2' }), []);
+    });
+    for (const [host, address] of [['127.0.0.1', 'http://127.0.0.1:11434'], ['127.0.0.1:9', 'http://127.0.0.1:9'], ['http://127.0.0.1:9/', 'http://127.0.0.1:9']]) {
+      const r = await program(['--check'], { LLM_MODEL: 'ollama/x', OLLAMA_HOST: host, CONNECT_TIMEOUT_SECONDS: '0.3' });
+      assert.ok(r.out.includes(`provider: ollama, model x, ${address}: `), r.out.slice(-300));
+    }
+  });
+
   test('a request\'s name with a slash that is no provider is a name of the configured provider\'s', opts, () => withUpstream({ settings: (u) => openai(u) }, async (s, u) => {
     u.respond(text('ok'));
     await chat(s, { message: 'Hi', model: 'meta-llama/Llama-3-8B' });
