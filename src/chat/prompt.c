@@ -55,6 +55,8 @@ static bool keep_more(struct completion_message *message, const struct message *
         if (!good)
             return false;
     }
+    if (row->reasoning != NULL && (message->reasoning = mem_copy(row->reasoning)) == NULL)
+        return false;
     if (row->state == NULL || row->state_wire == NULL)
         return true;
     message->state = mem_copy(row->state);
@@ -66,6 +68,7 @@ static void free_message(struct completion_message *message)
 {
     attachments_free((struct completion_image *)message->images, message->image_count);
     mem_free((char *)message->content);
+    mem_free((char *)message->reasoning);
     mem_free((char *)message->state);
     mem_free((char *)message->state_wire);
 }

@@ -1,4 +1,4 @@
-// Images that come with a question: checked, stored, given to the model, and to models without eyes refused.
+// What belongs to a message beside its text: images of a question (checked, stored, given to the model, and to models without eyes refused), the thinking of an answer.
 import test, { before, after, beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
 import { shared, withServer } from './server.js';
@@ -47,3 +47,16 @@ test('a model that is known to have no eyes: images of the question are refused 
   assert.equal((await chat(s, { message: 'Never mind', model: blind, conversation_id: first.conversation_id })).text, 'never mind');
   assert.equal(JSON.stringify(p.chats.at(-1).body).includes('image_url'), false);
 }));
+
+test('the thinking of an answer goes back to a provider that wants it, and to no other', opts, async () => {
+  for (const [model, back] of [['deepseek/deepseek-v4', 'let me see'], ['openai/gpt-4o', undefined]]) {
+    await withServer({ settings: { LLM_MODEL: model } }, async (s, p) => {
+      p.respond(async (req, io) => { io.chunk(io.shape({ reasoning_content: 'let me see', content: null })); io.token('four'); io.finish(); io.done(); await io.end(); });
+      const first = await chat(s, { message: 'Two and two?' });
+      await chat(s, { message: 'And three?', conversation_id: first.conversation_id });
+      const answer = p.chats.at(-1).body.messages.find((m) => m.role === 'assistant');
+      assert.equal(answer.content, 'four');
+      assert.equal(answer.reasoning_content, back, model);
+    });
+  }
+});
