@@ -44,9 +44,8 @@ async function startHost(provider, { rewrite }) {
   const dir = mkdtempSync(path.join(tmpdir(), 'parley-site-'));
   const site = path.join(dir, 'home/you/public_html/chat');
   mkdirSync(path.join(dir, 'empty'));
-  const bin = path.dirname(PROGRAM);
-  const places = bin === path.join(REPO, 'cgi-bin') ? [] : [`BIN=${bin}`, `BUILD=${path.dirname(bin)}`]; // a sanitizer's build
-  execFileSync('make', ['-s', 'site', `DEST=${site}`, ...places], { cwd: REPO, stdio: 'pipe', env: { ...process.env, MAKEFLAGS: '', MAKELEVEL: '' } });
+  // what is built already, whatever it was built with: nothing is made anew
+  execFileSync('make', ['-s', 'site', `DEST=${site}`, `BIN=${path.dirname(PROGRAM)}`, 'PROGRAMS=', 'CGI='], { cwd: REPO, stdio: 'pipe', env: { ...process.env, MAKEFLAGS: '', MAKELEVEL: '' } });
   writeFileSync(path.join(site, '.env'), settingsText({ ...TEST_SETTINGS, LLM_BASE_URL: provider.url }), { mode: 0o600 });
   for (const [k, v] of Object.entries(sanitizerLogs(dir))) writeFileSync(path.join(site, 'cgi-bin/.htaccess'), `SetEnv ${k} "${v}"\n`, { flag: 'a' });
   const port = await freePort();
