@@ -201,20 +201,20 @@ static size_t distance(const char *a, size_t a_len, const char *b)
 void catalogue_nearest(const char *id, size_t len, char *names, size_t size)
 {
     enum { NAMES = 3 };
-    const struct catalogue_provider *best[NAMES] = {NULL};
-    size_t far[NAMES] = {SIZE_MAX, SIZE_MAX, SIZE_MAX};
+    struct near {
+        const char *id;
+        size_t far;
+    } best[NAMES] = {{"", SIZE_MAX}, {"", SIZE_MAX}, {"", SIZE_MAX}}; /* the nearest first */
     for (size_t i = 0; i < catalogue_count(); i++) {
-        size_t d = distance(id, len, catalogue.providers[i].id);
+        struct near one = {catalogue.providers[i].id, distance(id, len, catalogue.providers[i].id)};
         for (int place = 0; place < NAMES; place++)
-            if (d < far[place]) {
-                memmove(best + place + 1, best + place, (size_t)(NAMES - 1 - place) * sizeof *best);
-                memmove(far + place + 1, far + place, (size_t)(NAMES - 1 - place) * sizeof *far);
-                best[place] = &catalogue.providers[i];
-                far[place] = d;
-                break;
+            if (one.far < best[place].far) { /* takes the place, and what was there goes on to the next */
+                struct near other = best[place];
+                best[place] = one;
+                one = other;
             }
     }
-    (void)snprintf(names, size, "%s, %s, %s", best[0] != NULL ? best[0]->id : "", best[1] != NULL ? best[1]->id : "", best[2] != NULL ? best[2]->id : "");
+    (void)snprintf(names, size, "%s, %s, %s", best[0].id, best[1].id, best[2].id);
 }
 
 /* --- variables ---------------------------------------------------------------------------------------------------- */

@@ -42,6 +42,7 @@ enum outcome provider_find_at(const char *model, const char *address, struct pro
 {
     const struct catalogue_provider *row = named_in(model);
     const char *by_name = row == NULL && address[0] == '\0' ? model_provider(model) : NULL;
+    *provider = (struct provider){.id = "", .model = model, .address = address, .key = ""};
     if (row != NULL) {
         fill(provider, row, model + strlen(row->id) + 1, address);
     } else if (by_name == NULL && address[0] == '\0' && strchr(model, '/') != NULL) {

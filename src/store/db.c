@@ -352,12 +352,12 @@ static bool run_together(struct db *db, struct job *jobs, int count)
     return false;
 }
 
-/* Runs a list of jobs on the writer connection, which this thread has to itself: all as one transaction, or, if one of them fails, each as one of its own. So
+/* Runs a list of jobs, which is not empty, on the writer connection, which this thread has to itself: all as one transaction, or, if one of them fails, each as one of its own. So
    no job needs a savepoint, which would make the full-text index write out its words each time. A job may thus be run twice. */
 static void run_jobs(struct db *db, struct job *jobs)
 {
-    int count = 0;
-    for (struct job *job = jobs; job != NULL; job = job->next)
+    int count = 1;
+    for (struct job *job = jobs->next; job != NULL; job = job->next)
         count++;
     db->error = SQLITE_OK;
     if (!run_kept(db, "BEGIN IMMEDIATE")) {
