@@ -73,7 +73,7 @@ static enum outcome find_configured(struct provider *provider, struct failure *f
 {
     const char *model = settings.llm_model, *address = settings.llm_base_url;
     enum outcome outcome = provider_find_at(model, address, provider, failure);
-    if (outcome != OUTCOME_OK)
+    if (outcome != OUTCOME_OK || provider->row == NULL)
         return outcome;
     const struct catalogue_provider *row = provider->row;
     bool set_up = address[0] != '\0' || row->local || catalogue_is_set_up(row);
@@ -239,7 +239,7 @@ enum outcome provider_check(const struct provider *provider, int timeout_ms, str
         return outcome;
     if (provider == NULL)
         provider = &configured;
-    if (provider->is_demo)
+    if (provider->row == NULL) /* the demo */
         return OUTCOME_OK;
     const char *path = provider->row->models != NULL ? provider->row->models : "/models";
     struct buf url, headers;
