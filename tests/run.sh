@@ -43,6 +43,11 @@ if [ -n "$user" ]; then
         ln "$home/cgi-bin/chat.fcgi" "$home/cgi-bin/chat.cgi"
         PARLEY_PROGRAM=$home/cgi-bin/chat.fcgi PARLEY_CGI=$home/cgi-bin/chat.cgi
     fi
+    json=$(sed -n 's/^PARLEY_JSON="\(.*\)"$/\1/p' "$made")
+    if [ -n "$json" ] && ! $as test -r "$json"; then
+        cp "$json" "$PARLEY_VAR/parley.json"
+        sed -i "s|^PARLEY_JSON=.*|PARLEY_JSON=\"$PARLEY_VAR/parley.json\"|" "$made"
+    fi
     # the database where it is by default would be closed to that user too
     [ "$PARLEY_VAR" = "$PARLEY_ROOT/var" ] || sed -i "s|^PARLEY_DB=\"$PARLEY_ROOT/var/|PARLEY_DB=\"$PARLEY_VAR/|" "$made"
     chown -R "$user:" "$PARLEY_VAR"

@@ -487,6 +487,6 @@ void settings_write_variable(FILE *out, const char *name, const char *value)
 void settings_write_export(FILE *out)
 {
     for (size_t i = 0; i < ROWS; i++)
-        if (rows[i].value != NULL)
+        if (rows[i].value != NULL && (rows[i].field != FIELD(config_file) || access(rows[i].value, F_OK) == 0)) /* a parley.json that is not there is not named */
             settings_write_variable(out, rows[i].name, rows[i].value);
 }
