@@ -112,6 +112,7 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 static char home[PATH_MAX];
 static FILE *complain_on;
+static bool config_is_named; /* PARLEY_JSON was set */
 
 static struct row *row_find(const char *name)
 {
@@ -418,6 +419,7 @@ bool settings_load(const char *program, const char *file, FILE *complaints)
     enum log_level level;
     if (settings.log_level != NULL && log_level_read(settings.log_level, &level))
         log_set_level(level);
+    config_is_named = row_find("PARLEY_JSON")->value != NULL; /* the row is there */
     return place_file("PARLEY_DB", &settings.db_path) && place_file("PARLEY_JSON", &settings.config_file) && place_prefix() && good;
 }
 
@@ -487,6 +489,6 @@ void settings_write_variable(FILE *out, const char *name, const char *value)
 void settings_write_export(FILE *out)
 {
     for (size_t i = 0; i < ROWS; i++)
-        if (rows[i].value != NULL && (rows[i].field != FIELD(config_file) || access(rows[i].value, F_OK) == 0)) /* a parley.json that is not there is not named */
+        if (rows[i].value != NULL && (rows[i].field != FIELD(config_file) || config_is_named || access(rows[i].value, F_OK) == 0)) /* a parley.json need not be there */
             settings_write_variable(out, rows[i].name, rows[i].value);
 }
