@@ -30,26 +30,21 @@ static json_object *list_of(const char *const texts[], size_t count)
     return list;
 }
 
-static void add(json_object *object, const char *name, const char *value)
-{
-    json_object_object_add(object, name, json_object_new_string(value));
-}
-
 static void write_openai(json_object *body, const struct provider *provider, const char *const texts[], size_t count, enum embed_purpose purpose)
 {
-    add(body, "model", provider->model);
+    wire_add(body, "model", provider->model);
     json_object_object_add(body, "input", list_of(texts, count));
-    add(body, "encoding_format", "float");
+    wire_add(body, "encoding_format", "float");
     if (strcmp(provider->id, "voyage") == 0)
-        add(body, "input_type", purpose == EMBED_QUESTION ? "query" : "document");
+        wire_add(body, "input_type", purpose == EMBED_QUESTION ? "query" : "document");
     if (strcmp(provider->id, "nvidia_nim") == 0)
-        add(body, "input_type", purpose == EMBED_QUESTION ? "query" : "passage");
+        wire_add(body, "input_type", purpose == EMBED_QUESTION ? "query" : "passage");
 }
 
 static void write_ollama(json_object *body, const struct provider *provider, const char *const texts[], size_t count, enum embed_purpose purpose)
 {
     (void)purpose;
-    add(body, "model", provider->model);
+    wire_add(body, "model", provider->model);
     json_object_object_add(body, "input", list_of(texts, count));
 }
 
@@ -60,12 +55,12 @@ static void write_gemini(json_object *body, const struct provider *provider, con
     (void)snprintf(model, sizeof model, "models/%s", provider->model);
     for (size_t i = 0; i < count; i++) {
         json_object *request = json_object_new_object(), *content = json_object_new_object(), *parts = json_object_new_array(), *part = json_object_new_object();
-        add(part, "text", texts[i]);
+        wire_add(part, "text", texts[i]);
         json_object_array_add(parts, part);
         json_object_object_add(content, "parts", parts);
-        add(request, "model", model);
+        wire_add(request, "model", model);
         json_object_object_add(request, "content", content);
-        add(request, "taskType", purpose == EMBED_QUESTION ? "RETRIEVAL_QUERY" : "RETRIEVAL_DOCUMENT");
+        wire_add(request, "taskType", purpose == EMBED_QUESTION ? "RETRIEVAL_QUERY" : "RETRIEVAL_DOCUMENT");
         json_object_array_add(requests, request);
     }
     json_object_object_add(body, "requests", requests);
@@ -76,9 +71,9 @@ static void write_cohere(json_object *body, const struct provider *provider, con
     json_object *types = json_object_new_array();
     json_object_array_add(types, json_object_new_string("float"));
     if (strcmp(provider->wire->name, "cohere") == 0) /* at Bedrock the model is in the path */
-        add(body, "model", provider->model);
+        wire_add(body, "model", provider->model);
     json_object_object_add(body, "texts", list_of(texts, count));
-    add(body, "input_type", purpose == EMBED_QUESTION ? "search_query" : "search_document");
+    wire_add(body, "input_type", purpose == EMBED_QUESTION ? "search_query" : "search_document");
     json_object_object_add(body, "embedding_types", types);
 }
 
@@ -87,7 +82,7 @@ static void write_titan(json_object *body, const struct provider *provider, cons
     (void)provider;
     (void)count;
     (void)purpose;
-    add(body, "inputText", texts[0]);
+    wire_add(body, "inputText", texts[0]);
 }
 
 static void write_tei(json_object *body, const struct provider *provider, const char *const texts[], size_t count, enum embed_purpose purpose)

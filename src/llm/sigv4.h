@@ -2,7 +2,7 @@
  * Signs requests to AWS: Signature Version 4, with the signature in the header Authorization.
  *
  * Source: AWS, IAM user guide, "Create a signed AWS API request". No I/O and no clock: the caller gives the time. The request must be sent exactly as it was signed.
- * Neighbours: completion.c (signs what wire_bedrock.c wrote). Leaves out: where credentials come from, signed queries, signed streams.
+ * Neighbours: provider.c (signs what wire_bedrock.c wrote). Leaves out: where credentials come from, signed queries, signed streams.
  */
 #ifndef PARLEY_SIGV4_H
 #define PARLEY_SIGV4_H

@@ -45,6 +45,26 @@ json_object *wire_number(double number)
     return json_object_new_double_s(number, text);
 }
 
+void wire_add(json_object *object, const char *name, const char *value)
+{
+    json_object_object_add(object, name, json_object_new_string(value));
+}
+
+json_object *wire_typed(const char *type)
+{
+    json_object *object = json_object_new_object();
+    wire_add(object, "type", type);
+    return object;
+}
+
+bool wire_is_blank(const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!isspace((unsigned char)text[i]))
+            return false;
+    return true;
+}
+
 json_object *wire_json(const char *text)
 {
     json_object *object = text != NULL ? json_read_loose(text, strlen(text)) : NULL;

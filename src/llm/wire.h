@@ -80,6 +80,15 @@ enum outcome wire_finish_body(struct wire_call *call, json_object *object, struc
 /* A number as it was meant: 0.7 and not 0.69999999999999996. A new reference. */
 json_object *wire_number(double number);
 
+/* Adds a text as a member. */
+void wire_add(json_object *object, const char *name, const char *value);
+
+/* {"type": type}: a new reference. */
+json_object *wire_typed(const char *type);
+
+/* Whether a text has nothing but white space in it: some providers refuse such blocks. */
+bool wire_is_blank(const char *text, size_t len);
+
 /* JSON text of others (schema, arguments) as an object; an empty object when it cannot be parsed or is none. A new reference. */
 json_object *wire_json(const char *text);
 

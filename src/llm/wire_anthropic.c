@@ -21,27 +21,6 @@ enum {
     MOST_BUDGET_TOKENS = 32000  /* more is hardly ever used, and takes very long */
 };
 
-static void add(json_object *object, const char *name, const char *value)
-{
-    json_object_object_add(object, name, json_object_new_string(value));
-}
-
-static json_object *typed(const char *type)
-{
-    json_object *object = json_object_new_object();
-    add(object, "type", type);
-    return object;
-}
-
-/* Whether a text has nothing in it: such blocks are refused. */
-static bool is_blank(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (!isspace((unsigned char)text[i]))
-            return false;
-    return true;
-}
-
 /* --- the request: what comes back of a model's thinking ----------------------------------------------------------- */
 
 /* Where the running turn begins: after the last message of the user's own. Thinking goes back only from there on. Earlier thinking may be left out ("Preserved
@@ -97,17 +76,17 @@ static json_object *clean_id(const char *id)
 
 static void add_text(json_object *content, const char *text, size_t len)
 {
-    if (is_blank(text, len))
+    if (wire_is_blank(text, len))
         return;
-    json_object *block = typed("text");
+    json_object *block = wire_typed("text");
     json_object_object_add(block, "text", wire_text(text, len));
     json_object_array_add(content, block);
 }
 
 static void add_image(json_object *content, const struct completion_image *image)
 {
-    json_object *block = typed("image"), *source = typed("base64");
-    add(source, "media_type", image->media_type);
+    json_object *block = wire_typed("image"), *source = wire_typed("base64");
+    wire_add(source, "media_type", image->media_type);
     json_object_object_add(source, "data", wire_text(image->base64, image->base64_len));
     json_object_object_add(block, "source", source);
     json_object_array_add(content, block);
@@ -115,9 +94,9 @@ static void add_image(json_object *content, const struct completion_image *image
 
 static void add_call(json_object *content, const struct completion_call *call)
 {
-    json_object *block = typed("tool_use");
+    json_object *block = wire_typed("tool_use");
     json_object_object_add(block, "id", clean_id(call->id));
-    add(block, "name", call->name);
+    wire_add(block, "name", call->name);
     json_object_object_add(block, "input", wire_json(call->arguments));
     json_object_array_add(content, block);
 }
@@ -125,12 +104,12 @@ static void add_call(json_object *content, const struct completion_call *call)
 /* An error has to say something, a result need not. */
 static void add_result(json_object *content, const struct completion_message *message)
 {
-    json_object *block = typed("tool_result");
+    json_object *block = wire_typed("tool_result");
     json_object_object_add(block, "tool_use_id", clean_id(message->call_id));
-    if (!is_blank(message->content, message->content_len))
+    if (!wire_is_blank(message->content, message->content_len))
         json_object_object_add(block, "content", wire_text(message->content, message->content_len));
     else if (message->is_error)
-        add(block, "content", "The tool failed.");
+        wire_add(block, "content", "The tool failed.");
     if (message->is_error)
         json_object_object_add(block, "is_error", json_object_new_boolean(true));
     json_object_array_add(content, block);
@@ -172,7 +151,7 @@ static void add_question(json_object *content, const struct completion_message *
     static const char nothing[] = "(no text)";
     for (size_t i = 0; i < message->image_count; i++)
         add_image(content, &message->images[i]);
-    if (message->image_count == 0 && is_blank(message->content, message->content_len))
+    if (message->image_count == 0 && wire_is_blank(message->content, message->content_len))
         add_text(content, nothing, sizeof nothing - 1);
     else
         add_text(content, message->content, message->content_len);
@@ -187,7 +166,7 @@ static json_object *content_for(json_object *messages, const char *role)
     if (last_role != NULL && strcmp(last_role, role) == 0)
         return json_at(last, "content");
     json_object *message = json_object_new_object(), *content = json_object_new_array();
-    add(message, "role", role);
+    wire_add(message, "role", role);
     json_object_object_add(message, "content", content);
     json_object_array_add(messages, message);
     return content;
@@ -204,7 +183,7 @@ static void add_messages(json_object *body, const struct completion_request *req
             add_question(content_for(messages, "user"), message);
         else if (message->role == COMPLETION_TOOL)
             add_result(content_for(messages, "user"), message);
-        else if (message->call_count > 0 || !is_blank(message->content, message->content_len)) /* an answer that was stopped at once says nothing */
+        else if (message->call_count > 0 || !wire_is_blank(message->content, message->content_len)) /* an answer that was stopped at once says nothing */
             add_answer(content_for(messages, "assistant"), message, target, i >= turn);
     }
 }
@@ -218,12 +197,12 @@ static void add_tools(json_object *body, const struct completion_request *reques
     json_object *tools = json_object_new_array();
     for (size_t i = 0; i < request->tool_count; i++) {
         json_object *tool = json_object_new_object();
-        add(tool, "name", request->tools[i].name);
+        wire_add(tool, "name", request->tools[i].name);
         if (request->tools[i].description[0] != '\0')
-            add(tool, "description", request->tools[i].description);
+            wire_add(tool, "description", request->tools[i].description);
         json_object *schema = wire_json(request->tools[i].schema);
         if (json_at(schema, "type") == NULL) /* required here, if nowhere else */
-            add(schema, "type", "object");
+            wire_add(schema, "type", "object");
         json_object_object_add(tool, "input_schema", schema);
         json_object_array_add(tools, tool);
     }
@@ -232,9 +211,9 @@ static void add_tools(json_object *body, const struct completion_request *reques
     if (choice == NULL)
         return;
     bool is_one = strcmp(choice, "none") != 0 && strcmp(choice, "required") != 0;
-    json_object *object = typed(is_one ? "tool" : strcmp(choice, "none") == 0 ? "none" : "any");
+    json_object *object = wire_typed(is_one ? "tool" : strcmp(choice, "none") == 0 ? "none" : "any");
     if (is_one)
-        add(object, "name", choice);
+        wire_add(object, "name", choice);
     json_object_object_add(body, "tool_choice", object);
 }
 
@@ -272,16 +251,16 @@ static bool add_thinking(json_object *body, const struct completion_request *req
     int64_t budget = is_off || is_adaptive || turn_lacks_thinking(request, target) ? 0 : budget_of(effort, max_tokens);
     json_object *thinking = NULL;
     if (is_adaptive)
-        add(output, "effort", is_off ? "low" : effort);
+        wire_add(output, "effort", is_off ? "low" : effort);
     if (is_forced)
         return false;
     if (is_adaptive && !is_off) {
-        thinking = typed("adaptive");
-        add(thinking, "display", "summarized");
+        thinking = wire_typed("adaptive");
+        wire_add(thinking, "display", "summarized");
     } else if (is_adaptive && !always_thinks(target->model)) {
-        thinking = typed("disabled");
+        thinking = wire_typed("disabled");
     } else if (budget > 0) {
-        thinking = typed("enabled");
+        thinking = wire_typed("enabled");
         json_object_object_add(thinking, "budget_tokens", json_object_new_int64(budget));
     }
     if (thinking != NULL)
@@ -298,7 +277,7 @@ static void add_options(json_object *body, const struct completion_request *requ
     if (request->effort != NULL && !without->effort && target->facts.reasoning)
         thinks = add_thinking(body, request, target, output, max_tokens);
     if (request->format == COMPLETION_SCHEMA) {
-        json_object *format = typed("json_schema");
+        json_object *format = wire_typed("json_schema");
         json_object_object_add(format, "schema", wire_json(request->schema));
         json_object_object_add(output, "format", format);
     }
@@ -334,9 +313,9 @@ static enum outcome write_request(struct wire_call *call, const struct completio
     buf_add_text(&call->path, "/messages");
     buf_add_text(&call->headers, "anthropic-version: 2023-06-01\n");
     json_object *body = json_object_new_object();
-    add(body, "model", target->model);
-    if (request->system != NULL && !is_blank(request->system, strlen(request->system)))
-        add(body, "system", request->system);
+    wire_add(body, "model", target->model);
+    if (request->system != NULL && !wire_is_blank(request->system, strlen(request->system)))
+        wire_add(body, "system", request->system);
     add_messages(body, request, target);
     add_tools(body, request);
     add_options(body, request, target, without);
@@ -448,7 +427,7 @@ static void end_call(struct reply *reply, struct answer *answer)
         reply_call(reply, answer->index, NULL, NULL, input, strlen(input));
     json_object_put(answer->input);
     answer->input = NULL;
-    keep_block(answer, typed("tool_use"));
+    keep_block(answer, wire_typed("tool_use"));
 }
 
 static void end_block(struct reply *reply, struct answer *answer)
@@ -456,14 +435,14 @@ static void end_block(struct reply *reply, struct answer *answer)
     json_object *block;
     switch (answer->open) {
     case BLOCK_TEXT:
-        if (is_blank(answer->said.data, answer->said.len))
+        if (wire_is_blank(answer->said.data, answer->said.len))
             break;
-        block = typed("text");
+        block = wire_typed("text");
         json_object_object_add(block, "text", repaired(answer->said.data, answer->said.len));
         keep_block(answer, block);
         break;
     case BLOCK_THINKING:
-        block = typed("thinking");
+        block = wire_typed("thinking");
         json_object_object_add(block, "thinking", repaired(answer->said.data, answer->said.len));
         json_object_object_add(block, "signature", repaired(answer->signature.data, answer->signature.len));
         keep_block(answer, block);
@@ -521,7 +500,7 @@ static void read_redacted(struct answer *answer, json_object *from)
     const char *data = json_text(from, "data", &len);
     if (data == NULL || !has_room(answer, len))
         return;
-    json_object *block = typed("redacted_thinking");
+    json_object *block = wire_typed("redacted_thinking");
     json_object_object_add(block, "data", repaired(data, len));
     keep_block(answer, block);
     answer->has_thinking = true;
@@ -613,7 +592,7 @@ static void end_answer(struct reply *reply, struct answer *answer)
     if (!answer->has_thinking || answer->is_lost || reply->call_count == 0)
         return;
     json_object *state = json_object_new_object();
-    add(state, "model", reply->target->model);
+    wire_add(state, "model", reply->target->model);
     json_object_object_add(state, "blocks", json_object_get(answer->blocks));
     reply_keep_state(reply, state);
 }

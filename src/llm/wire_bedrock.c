@@ -22,11 +22,6 @@ enum {
     STATE_BLOCK_BYTES = 64      /* what a block of reasoning costs in the state besides its text */
 };
 
-static void add(json_object *object, const char *name, const char *value)
-{
-    json_object_object_add(object, name, json_object_new_string(value));
-}
-
 /* {name: member}, the shape of all unions of this API. A new reference; takes the one of `member`. */
 static json_object *wrap(const char *name, json_object *member)
 {
@@ -65,7 +60,7 @@ static void add_image(json_object *blocks, const struct completion_image *image)
 {
     const char *slash = strchr(image->media_type, '/');
     json_object *object = json_object_new_object();
-    add(object, "format", slash != NULL ? slash + 1 : image->media_type);
+    wire_add(object, "format", slash != NULL ? slash + 1 : image->media_type);
     json_object_object_add(object, "source", wrap("bytes", wire_text(image->base64, image->base64_len)));
     json_object_array_add(blocks, wrap("image", object));
 }
@@ -79,7 +74,7 @@ static void add_call_id(json_object *object, const char *id)
     for (char *c = text; *c != '\0'; c++)
         if (!isalnum((unsigned char)*c) && *c != '-')
             *c = '_';
-    add(object, "toolUseId", text);
+    wire_add(object, "toolUseId", text);
 }
 
 static void add_calls(json_object *blocks, const struct completion_message *message)
@@ -87,7 +82,7 @@ static void add_calls(json_object *blocks, const struct completion_message *mess
     for (size_t i = 0; i < message->call_count; i++) {
         json_object *call = json_object_new_object();
         add_call_id(call, message->calls[i].id);
-        add(call, "name", message->calls[i].name);
+        wire_add(call, "name", message->calls[i].name);
         json_object_object_add(call, "input", wire_json(message->calls[i].arguments));
         json_object_array_add(blocks, wrap("toolUse", call));
     }
@@ -101,7 +96,7 @@ static void add_result(json_object *blocks, const struct completion_message *mes
     add_text(content, message->content, message->content_len, "(empty)");
     json_object_object_add(result, "content", content);
     if (message->is_error && (is_named(target, "anthropic") || is_named(target, "nova")))
-        add(result, "status", "error");
+        wire_add(result, "status", "error");
     json_object_array_add(blocks, wrap("toolResult", result));
 }
 
@@ -158,7 +153,7 @@ static void add_messages(json_object *body, const struct completion_request *req
             add_question(more, message);
         if (count_of(more) > 0 && strcmp(role, last_role) != 0) {
             json_object *object = json_object_new_object();
-            add(object, "role", role);
+            wire_add(object, "role", role);
             json_object_object_add(object, "content", blocks = json_object_new_array());
             json_object_array_add(messages, object);
             last_role = role;
@@ -175,11 +170,11 @@ static void add_messages(json_object *body, const struct completion_request *req
 static json_object *tool_object(const char *name, const char *description, json_object *schema)
 {
     json_object *tool = json_object_new_object();
-    add(tool, "name", name);
+    wire_add(tool, "name", name);
     if (description != NULL && description[0] != '\0')
-        add(tool, "description", description);
+        wire_add(tool, "description", description);
     if (json_at(schema, "type") == NULL)
-        add(schema, "type", "object");
+        wire_add(schema, "type", "object");
     json_object_object_add(tool, "inputSchema", wrap("json", schema));
     return wrap("toolSpec", tool);
 }
@@ -267,12 +262,12 @@ static json_object *effort_fields(const struct completion_request *request, cons
         return NULL;
     json_object *thinking = json_object_new_object(), *fields = wrap("thinking", thinking);
     if (target->facts.no_sampling) { /* the models that take no temperature are those that budget for themselves */
-        add(thinking, "type", "adaptive");
+        wire_add(thinking, "type", "adaptive");
         json_object_object_add(fields, "output_config", wrap("effort", json_object_new_string(effort)));
         return fields;
     }
     int64_t budget = strcmp(effort, "low") == 0 ? 2048 : strcmp(effort, "medium") == 0 ? 8192 : 16384, most = max_tokens_of(request, target) / 2;
-    add(thinking, "type", "enabled");
+    wire_add(thinking, "type", "enabled");
     json_object_object_add(thinking, "budget_tokens", json_object_new_int64(budget < most ? budget : most));
     if (most >= LEAST_THINKING_TOKENS && !without->max_tokens && !lacks_thinking(request, target))
         return fields;
@@ -308,10 +303,10 @@ static void add_format(json_object *body, const struct completion_request *reque
     if (request->format != COMPLETION_SCHEMA)
         return;
     json_object *schema = wire_json(request->schema), *definition = json_object_new_object(), *format = json_object_new_object();
-    add(definition, "name", "answer");
+    wire_add(definition, "name", "answer");
     json_object_object_add(definition, "schema", json_object_new_string(json_write(schema)));
     json_object_put(schema);
-    add(format, "type", "json_schema");
+    wire_add(format, "type", "json_schema");
     json_object_object_add(format, "structure", wrap("jsonSchema", definition));
     json_object_object_add(body, "outputConfig", wrap("textFormat", format));
 }
@@ -440,7 +435,7 @@ static void keep_reasoning(struct reply *reply)
     if (state->lost || count_of(state->blocks) == 0)
         return;
     json_object *object = json_object_new_object();
-    add(object, "model", reply->target->model);
+    wire_add(object, "model", reply->target->model);
     json_object_object_add(object, "blocks", json_object_get(state->blocks));
     reply_keep_state(reply, object);
 }

@@ -10,26 +10,6 @@
 #include "../base/json.h"
 #include "reply.h"
 
-static void add(json_object *object, const char *name, const char *value)
-{
-    json_object_object_add(object, name, json_object_new_string(value));
-}
-
-static json_object *typed(const char *type)
-{
-    json_object *object = json_object_new_object();
-    add(object, "type", type);
-    return object;
-}
-
-static bool is_blank(const char *text, size_t len)
-{
-    for (size_t i = 0; i < len; i++)
-        if (!isspace((unsigned char)text[i]))
-            return false;
-    return true;
-}
-
 /* --- the request: messages ---------------------------------------------------------------------------------------- */
 
 static json_object *content_of(const struct completion_message *message)
@@ -37,13 +17,13 @@ static json_object *content_of(const struct completion_message *message)
     if (message->image_count == 0)
         return wire_text(message->content, message->content_len);
     json_object *parts = json_object_new_array();
-    if (!is_blank(message->content, message->content_len)) {
-        json_object *part = typed("text");
+    if (!wire_is_blank(message->content, message->content_len)) {
+        json_object *part = wire_typed("text");
         json_object_object_add(part, "text", wire_text(message->content, message->content_len));
         json_object_array_add(parts, part);
     }
     for (size_t i = 0; i < message->image_count; i++) {
-        json_object *part = typed("image_url"), *url = json_object_new_object();
+        json_object *part = wire_typed("image_url"), *url = json_object_new_object();
         json_object_object_add(url, "url", wire_data_url(&message->images[i]));
         json_object_object_add(part, "image_url", url);
         json_object_array_add(parts, part);
@@ -56,19 +36,19 @@ static void add_calls(json_object *object, const struct completion_message *mess
 {
     json_object *calls = json_object_new_array();
     for (size_t i = 0; i < message->call_count; i++) {
-        json_object *call = typed("function"), *function = json_object_new_object();
-        add(call, "id", message->calls[i].id);
-        add(function, "name", message->calls[i].name);
+        json_object *call = wire_typed("function"), *function = json_object_new_object();
+        wire_add(call, "id", message->calls[i].id);
+        wire_add(function, "name", message->calls[i].name);
         json_object *arguments = wire_json(message->calls[i].arguments); /* bad JSON is refused */
-        add(function, "arguments", json_write(arguments));
+        wire_add(function, "arguments", json_write(arguments));
         json_object_put(arguments);
         json_object_object_add(call, "function", function);
         json_object_array_add(calls, call);
     }
-    if (!is_blank(message->content, message->content_len))
+    if (!wire_is_blank(message->content, message->content_len))
         json_object_object_add(object, "tool_plan", wire_text(message->content, message->content_len));
     else if (message->reasoning != NULL && message->reasoning[0] != '\0')
-        add(object, "tool_plan", message->reasoning);
+        wire_add(object, "tool_plan", message->reasoning);
     json_object_object_add(object, "tool_calls", calls);
 }
 
@@ -76,9 +56,9 @@ static json_object *message_object(const struct completion_message *message)
 {
     static const char *const roles[] = {[COMPLETION_USER] = "user", [COMPLETION_ASSISTANT] = "assistant", [COMPLETION_TOOL] = "tool"};
     json_object *object = json_object_new_object();
-    add(object, "role", roles[message->role]);
+    wire_add(object, "role", roles[message->role]);
     if (message->role == COMPLETION_TOOL)
-        add(object, "tool_call_id", message->call_id);
+        wire_add(object, "tool_call_id", message->call_id);
     if (message->call_count > 0)
         add_calls(object, message);
     else
@@ -91,13 +71,13 @@ static void add_messages(json_object *body, const struct completion_request *req
     json_object *messages = json_object_new_array();
     if (request->system != NULL && request->system[0] != '\0') {
         json_object *system = json_object_new_object();
-        add(system, "role", "system");
-        add(system, "content", request->system);
+        wire_add(system, "role", "system");
+        wire_add(system, "content", request->system);
         json_object_array_add(messages, system);
     }
     for (size_t i = 0; i < request->message_count; i++) {
         const struct completion_message *message = &request->messages[i];
-        bool says_nothing = message->role == COMPLETION_ASSISTANT && message->call_count == 0 && is_blank(message->content, message->content_len);
+        bool says_nothing = message->role == COMPLETION_ASSISTANT && message->call_count == 0 && wire_is_blank(message->content, message->content_len);
         if (!says_nothing) /* an answer that was stopped at once; it would be refused */
             json_object_array_add(messages, message_object(message));
     }
@@ -108,9 +88,9 @@ static void add_messages(json_object *body, const struct completion_request *req
 
 static json_object *tool_object(const struct completion_tool *tool)
 {
-    json_object *object = typed("function"), *function = json_object_new_object();
-    add(function, "name", tool->name);
-    add(function, "description", tool->description);
+    json_object *object = wire_typed("function"), *function = json_object_new_object();
+    wire_add(function, "name", tool->name);
+    wire_add(function, "description", tool->description);
     json_object_object_add(function, "parameters", wire_json(tool->schema));
     json_object_object_add(object, "function", function);
     return object;
@@ -130,14 +110,14 @@ static void add_tools(json_object *body, const struct completion_request *reques
             json_object_array_add(tools, tool_object(&request->tools[i]));
     json_object_object_add(body, "tools", tools);
     if (choice != NULL)
-        add(body, "tool_choice", is_none ? "NONE" : "REQUIRED");
+        wire_add(body, "tool_choice", is_none ? "NONE" : "REQUIRED");
 }
 
 static void add_format(json_object *body, const struct completion_request *request)
 {
     if (request->format == COMPLETION_ANY)
         return;
-    json_object *format = typed("json_object");
+    json_object *format = wire_typed("json_object");
     if (request->format == COMPLETION_SCHEMA)
         json_object_object_add(format, "json_schema", wire_json(request->schema));
     json_object_object_add(body, "response_format", format);
@@ -148,7 +128,7 @@ static void add_thinking(json_object *body, const char *effort, int64_t max_toke
 {
     bool is_off = strcmp(effort, "none") == 0;
     int64_t budget = strcmp(effort, "low") == 0 ? max_tokens / 5 : strcmp(effort, "high") == 0 ? max_tokens / 5 * 4 : max_tokens / 2;
-    json_object *thinking = typed(is_off ? "disabled" : "enabled");
+    json_object *thinking = wire_typed(is_off ? "disabled" : "enabled");
     if (!is_off)
         json_object_object_add(thinking, "token_budget", json_object_new_int64(budget > 0 ? budget : 1));
     json_object_object_add(body, "thinking", thinking);
@@ -194,7 +174,7 @@ static enum outcome write_request(struct wire_call *call, const struct completio
         return fail(failure, OUTCOME_BAD_FIELD, "This model's provider takes at most %d texts that end the answer.", MOST_STOPS);
     buf_add_text(&call->path, "/v2/chat");
     json_object *body = json_object_new_object();
-    add(body, "model", target->model);
+    wire_add(body, "model", target->model);
     add_messages(body, request);
     add_tools(body, request);
     add_format(body, request);
@@ -258,7 +238,7 @@ static void read_usage(struct reply *reply, json_object *usage)
 static void read_failure(struct reply *reply, const char *text, long status)
 {
     json_object *object = json_object_new_object();
-    add(object, "message", text != NULL ? text : "The answer could not be finished.");
+    wire_add(object, "message", text != NULL ? text : "The answer could not be finished.");
     reply_error(reply, object, status);
     json_object_put(object);
 }

@@ -43,11 +43,6 @@ static bool can_think(const struct wire_target *target)
 
 /* --- messages ----------------------------------------------------------------------------------------------------- */
 
-static void add(json_object *object, const char *name, const char *value)
-{
-    json_object_object_add(object, name, json_object_new_string(value));
-}
-
 /* A new object, put into `parent` under `name`. */
 static json_object *add_object(json_object *parent, const char *name)
 {
@@ -66,7 +61,7 @@ static json_object *text_part(const char *text, size_t len)
 static json_object *image_part(const struct completion_image *image)
 {
     json_object *part = json_object_new_object(), *data = add_object(part, "inlineData");
-    add(data, "mimeType", image->media_type);
+    wire_add(data, "mimeType", image->media_type);
     json_object_object_add(data, "data", wire_text(image->base64, image->base64_len));
     return part;
 }
@@ -84,17 +79,17 @@ static void add_signature(json_object *part, const struct completion_message *me
     const char *state = message->calls[number].state;
     bool is_ours = message->state_wire == NULL || strcmp(message->state_wire, "gemini") == 0;
     if (state != NULL && is_ours)
-        add(part, "thoughtSignature", state);
+        wire_add(part, "thoughtSignature", state);
     else if (number == 0 && generation_of(name_of(target)) >= 3)
-        add(part, "thoughtSignature", "skip_thought_signature_validator");
+        wire_add(part, "thoughtSignature", "skip_thought_signature_validator");
 }
 
 static json_object *call_part(const struct completion_message *message, size_t number, const struct wire_target *target)
 {
     json_object *part = json_object_new_object(), *call = add_object(part, "functionCall");
     if (has_ids(target))
-        add(call, "id", message->calls[number].id);
-    add(call, "name", message->calls[number].name);
+        wire_add(call, "id", message->calls[number].id);
+    wire_add(call, "name", message->calls[number].name);
     json_object_object_add(call, "args", wire_json(message->calls[number].arguments));
     add_signature(part, message, number, target);
     return part;
@@ -105,8 +100,8 @@ static json_object *result_part(const struct completion_message *message, const 
 {
     json_object *part = json_object_new_object(), *result = add_object(part, "functionResponse");
     if (has_ids(target) && message->call_id != NULL)
-        add(result, "id", message->call_id);
-    add(result, "name", message->call_name != NULL ? message->call_name : "");
+        wire_add(result, "id", message->call_id);
+    wire_add(result, "name", message->call_name != NULL ? message->call_name : "");
     json_object *response = add_object(result, "response");
     json_object_object_add(response, message->is_error ? "error" : "result", wire_text(message->content, message->content_len));
     return part;
@@ -120,7 +115,7 @@ static void add_text_signature(json_object *part, const struct completion_messag
     json_object *state = wire_json(message->state);
     const char *signature = json_text(state, "thoughtSignature", NULL);
     if (signature != NULL)
-        add(part, "thoughtSignature", signature);
+        wire_add(part, "thoughtSignature", signature);
     json_object_put(state);
 }
 
@@ -158,7 +153,7 @@ static void add_contents(json_object *body, const struct completion_request *req
             continue;
         }
         json_object *content = json_object_new_object();
-        add(content, "role", message->role == COMPLETION_ASSISTANT ? "model" : "user");
+        wire_add(content, "role", message->role == COMPLETION_ASSISTANT ? "model" : "user");
         json_object_object_add(content, "parts", parts);
         json_object_array_add(contents, content);
     }
@@ -190,7 +185,7 @@ static void add_tool_choice(json_object *body, const char *choice)
         return;
     json_object *config = add_object(add_object(body, "toolConfig"), "functionCallingConfig");
     bool is_none = strcmp(choice, "none") == 0;
-    add(config, "mode", is_none ? "NONE" : "ANY");
+    wire_add(config, "mode", is_none ? "NONE" : "ANY");
     if (is_none || strcmp(choice, "required") == 0)
         return;
     json_object *names = json_object_new_array();
@@ -205,8 +200,8 @@ static void add_tools(json_object *body, const struct completion_request *reques
     json_object *tools = json_object_new_array(), *tool = json_object_new_object(), *functions = json_object_new_array();
     for (size_t i = 0; i < request->tool_count; i++) {
         json_object *function = json_object_new_object(), *schema = schema_of(request->tools[i].schema);
-        add(function, "name", request->tools[i].name);
-        add(function, "description", request->tools[i].description);
+        wire_add(function, "name", request->tools[i].name);
+        wire_add(function, "description", request->tools[i].description);
         if (schema != NULL && json_object_object_length(schema) > 0)
             json_object_object_add(function, "parametersJsonSchema", schema);
         else
@@ -240,9 +235,9 @@ static void add_level(json_object *thinking, const char *effort, const char *mod
 {
     bool is_pro = strstr(model, "-pro") != NULL;
     if (strcmp(effort, "none") == 0)
-        add(thinking, "thinkingLevel", is_pro ? "LOW" : "MINIMAL");
+        wire_add(thinking, "thinkingLevel", is_pro ? "LOW" : "MINIMAL");
     else
-        add(thinking, "thinkingLevel", strcmp(effort, "low") == 0 ? "LOW" : strcmp(effort, "high") == 0 ? "HIGH" : "MEDIUM");
+        wire_add(thinking, "thinkingLevel", strcmp(effort, "low") == 0 ? "LOW" : strcmp(effort, "high") == 0 ? "HIGH" : "MEDIUM");
 }
 
 static void add_thinking(json_object *config, const struct completion_request *request, const struct wire_target *target)
@@ -275,7 +270,7 @@ static void add_config(json_object *body, const struct completion_request *reque
     if (request->seed >= INT32_MIN && request->seed <= INT32_MAX && !without->seed) /* the field has 32 bits; COMPLETION_NO_SEED is outside of them */
         json_object_object_add(config, "seed", json_object_new_int64(request->seed));
     if (request->format != COMPLETION_ANY)
-        add(config, "responseMimeType", "application/json");
+        wire_add(config, "responseMimeType", "application/json");
     if (request->format == COMPLETION_SCHEMA)
         json_object_object_add(config, "responseJsonSchema", schema_of(request->schema));
     if (can_think(target) && !without->effort)
@@ -352,7 +347,7 @@ static void read_text(struct reply *reply, json_object *part)
     if (signature == NULL || *signature == '\0' || is_thought || !utf8_valid(signature, strlen(signature)))
         return;
     json_object *state = json_object_new_object();
-    add(state, "thoughtSignature", signature);
+    wire_add(state, "thoughtSignature", signature);
     reply_keep_state(reply, state);
 }
 

@@ -13,20 +13,15 @@
 
 /* --- messages ----------------------------------------------------------------------------------------------------- */
 
-static void add(json_object *object, const char *name, const char *value)
-{
-    json_object_object_add(object, name, json_object_new_string(value));
-}
-
 /* Calls go back with their arguments as an object. */
 static json_object *calls_of(const struct completion_message *message)
 {
     json_object *calls = json_object_new_array();
     for (size_t i = 0; i < message->call_count; i++) {
         json_object *call = json_object_new_object(), *function = json_object_new_object();
-        add(call, "id", message->calls[i].id);
+        wire_add(call, "id", message->calls[i].id);
         json_object_object_add(function, "index", json_object_new_int64((int64_t)i));
-        add(function, "name", message->calls[i].name);
+        wire_add(function, "name", message->calls[i].name);
         json_object_object_add(function, "arguments", wire_json(message->calls[i].arguments));
         json_object_object_add(call, "function", function);
         json_object_array_add(calls, call);
@@ -47,18 +42,18 @@ static json_object *message_object(const struct completion_message *message)
 {
     static const char *const roles[] = {[COMPLETION_USER] = "user", [COMPLETION_ASSISTANT] = "assistant", [COMPLETION_TOOL] = "tool"};
     json_object *object = json_object_new_object();
-    add(object, "role", roles[message->role]);
+    wire_add(object, "role", roles[message->role]);
     json_object_object_add(object, "content", wire_text(message->content, message->content_len));
     if (message->image_count > 0)
         json_object_object_add(object, "images", images_of(message));
     if (message->call_count > 0 && message->reasoning != NULL) /* within a turn of tool calls models go on with their thinking; after it templates drop it */
-        add(object, "thinking", message->reasoning);
+        wire_add(object, "thinking", message->reasoning);
     if (message->call_count > 0)
         json_object_object_add(object, "tool_calls", calls_of(message));
     if (message->role == COMPLETION_TOOL && message->call_name != NULL)
-        add(object, "tool_name", message->call_name);
+        wire_add(object, "tool_name", message->call_name);
     if (message->role == COMPLETION_TOOL && message->call_id != NULL)
-        add(object, "tool_call_id", message->call_id);
+        wire_add(object, "tool_call_id", message->call_id);
     return object;
 }
 
@@ -68,8 +63,8 @@ static void add_messages(json_object *body, const struct completion_request *req
     json_object_object_add(body, "messages", messages);
     if (request->system != NULL && request->system[0] != '\0') {
         json_object *system = json_object_new_object();
-        add(system, "role", "system");
-        add(system, "content", request->system);
+        wire_add(system, "role", "system");
+        wire_add(system, "content", request->system);
         json_object_array_add(messages, system);
     }
     for (size_t i = 0; i < request->message_count; i++)
@@ -86,9 +81,9 @@ static void add_tools(json_object *body, const struct completion_request *reques
     json_object *tools = json_object_new_array();
     for (size_t i = 0; i < request->tool_count; i++) {
         json_object *tool = json_object_new_object(), *function = json_object_new_object();
-        add(tool, "type", "function");
-        add(function, "name", request->tools[i].name);
-        add(function, "description", request->tools[i].description);
+        wire_add(tool, "type", "function");
+        wire_add(function, "name", request->tools[i].name);
+        wire_add(function, "description", request->tools[i].description);
         json_object_object_add(function, "parameters", wire_json(request->tools[i].schema));
         json_object_object_add(tool, "function", function);
         json_object_array_add(tools, tool);
@@ -99,7 +94,7 @@ static void add_tools(json_object *body, const struct completion_request *reques
 static void add_format(json_object *body, const struct completion_request *request)
 {
     if (request->format == COMPLETION_JSON)
-        add(body, "format", "json");
+        wire_add(body, "format", "json");
     else if (request->format == COMPLETION_SCHEMA)
         json_object_object_add(body, "format", wire_json(request->schema));
 }
@@ -110,9 +105,9 @@ static void add_think(json_object *body, const struct completion_request *reques
     if (request->effort == NULL || without->effort || (target->facts.known && !target->facts.reasoning))
         return;
     if (strcmp(request->effort, "none") != 0)
-        add(body, "think", request->effort);
+        wire_add(body, "think", request->effort);
     else if (strstr(target->model, "gpt-oss") != NULL)
-        add(body, "think", "low");
+        wire_add(body, "think", "low");
     else
         json_object_object_add(body, "think", json_object_new_boolean(false));
 }
@@ -197,7 +192,7 @@ static enum outcome write_request(struct wire_call *call, const struct completio
         return outcome;
     buf_add_text(&call->path, "/api/chat");
     json_object *body = json_object_new_object();
-    add(body, "model", target->model);
+    wire_add(body, "model", target->model);
     add_messages(body, request);
     add_tools(body, request);
     add_format(body, request);

@@ -45,15 +45,10 @@ static bool thinks_at_openai(const struct wire_target *target)
     return target->facts.reasoning && (is_from(target, "openai") || is_from(target, "azure"));
 }
 
-static void add(json_object *object, const char *name, const char *value)
-{
-    json_object_object_add(object, name, json_object_new_string(value));
-}
-
 static json_object *text_part(const struct completion_message *message)
 {
     json_object *part = json_object_new_object();
-    add(part, "type", "text");
+    wire_add(part, "type", "text");
     json_object_object_add(part, "text", wire_text(message->content, message->content_len));
     return part;
 }
@@ -61,7 +56,7 @@ static json_object *text_part(const struct completion_message *message)
 static json_object *image_part(const struct completion_image *image)
 {
     json_object *part = json_object_new_object(), *url = json_object_new_object();
-    add(part, "type", "image_url");
+    wire_add(part, "type", "image_url");
     json_object_object_add(url, "url", wire_data_url(image));
     json_object_object_add(part, "image_url", url);
     return part;
@@ -88,14 +83,14 @@ static void add_id(json_object *object, const char *name, const char *id, const 
     while (alnum < len && isalnum((unsigned char)id[alnum]))
         alnum++;
     bool fits = is_mistral(target) ? len == CALL_ID_SHORT && alnum == len : len <= CALL_ID_MOST;
-    add(object, name, fits ? id : call_id_shorten(id, room));
+    wire_add(object, name, fits ? id : call_id_shorten(id, room));
 }
 
 /* Arguments as the model wrote them, unless they are no object: there are servers that parse them, and would refuse the conversation for ever. */
 static void add_arguments(json_object *function, const char *arguments)
 {
     json_object *object = json_read_loose(arguments, strlen(arguments));
-    add(function, "arguments", json_object_is_type(object, json_type_object) ? arguments : "{}");
+    wire_add(function, "arguments", json_object_is_type(object, json_type_object) ? arguments : "{}");
     json_object_put(object);
 }
 
@@ -107,7 +102,7 @@ static void add_signature(json_object *call, const char *signature, const struct
     if (signature == NULL || !is_known || strcasestr(target->model, "gemini") == NULL || is_from(target, "openrouter"))
         return;
     json_object *extra = json_object_new_object(), *google = json_object_new_object();
-    add(google, "thought_signature", signature);
+    wire_add(google, "thought_signature", signature);
     json_object_object_add(extra, "google", google);
     json_object_object_add(call, "extra_content", extra);
 }
@@ -118,8 +113,8 @@ static json_object *calls_of(const struct completion_message *message, const str
     for (size_t i = 0; i < message->call_count; i++) {
         json_object *call = json_object_new_object(), *function = json_object_new_object();
         add_id(call, "id", message->calls[i].id, target);
-        add(call, "type", "function");
-        add(function, "name", message->calls[i].name);
+        wire_add(call, "type", "function");
+        wire_add(function, "name", message->calls[i].name);
         add_arguments(function, message->calls[i].arguments);
         json_object_object_add(call, "function", function);
         add_signature(call, message->calls[i].state, message, target);
@@ -138,7 +133,7 @@ static void add_reasoning(json_object *object, const struct completion_message *
     if (reasoning == NULL && is_missed)
         reasoning = "";
     if (message->role == COMPLETION_ASSISTANT && reasoning != NULL && (is_v4 || (may && message->call_count > 0)))
-        add(object, "reasoning_content", reasoning);
+        wire_add(object, "reasoning_content", reasoning);
 }
 
 /* Whose thinking it is: only the same model at the same provider is given it back. */
@@ -165,7 +160,7 @@ static json_object *message_object(const struct completion_message *message, con
 {
     static const char *const roles[] = {[COMPLETION_USER] = "user", [COMPLETION_ASSISTANT] = "assistant", [COMPLETION_TOOL] = "tool"};
     json_object *object = json_object_new_object();
-    add(object, "role", roles[message->role]);
+    wire_add(object, "role", roles[message->role]);
     if (message->call_count > 0 && message->content_len == 0)
         json_object_object_add(object, "content", NULL);
     else
@@ -185,8 +180,8 @@ static void add_messages(json_object *body, const struct completion_request *req
     json_object_object_add(body, "messages", messages);
     if (request->system != NULL && request->system[0] != '\0') {
         json_object *system = json_object_new_object();
-        add(system, "role", "system");
-        add(system, "content", request->system);
+        wire_add(system, "role", "system");
+        wire_add(system, "content", request->system);
         json_object_array_add(messages, system);
     }
     for (size_t i = 0; i < request->message_count; i++)
@@ -200,16 +195,16 @@ static void add_choice(json_object *body, const char *choice, const struct wire_
         return;
     if (strcmp(choice, "required") == 0) {
         if (!is_moonshot(target))
-            add(body, "tool_choice", is_mistral(target) || is_from(target, "fireworks_ai") ? "any" : choice);
+            wire_add(body, "tool_choice", is_mistral(target) || is_from(target, "fireworks_ai") ? "any" : choice);
         return;
     }
     if (strcmp(choice, "none") == 0) {
-        add(body, "tool_choice", choice);
+        wire_add(body, "tool_choice", choice);
         return;
     }
     json_object *one = json_object_new_object(), *function = json_object_new_object();
-    add(one, "type", "function");
-    add(function, "name", choice);
+    wire_add(one, "type", "function");
+    wire_add(function, "name", choice);
     json_object_object_add(one, "function", function);
     json_object_object_add(body, "tool_choice", one);
 }
@@ -221,10 +216,10 @@ static void add_tools(json_object *body, const struct completion_request *reques
     json_object *tools = json_object_new_array();
     for (size_t i = 0; i < request->tool_count; i++) {
         json_object *tool = json_object_new_object(), *function = json_object_new_object();
-        add(tool, "type", "function");
-        add(function, "name", request->tools[i].name);
+        wire_add(tool, "type", "function");
+        wire_add(function, "name", request->tools[i].name);
         if (request->tools[i].description[0] != '\0')
-            add(function, "description", request->tools[i].description);
+            wire_add(function, "description", request->tools[i].description);
         json_object_object_add(function, "parameters", wire_json(request->tools[i].schema));
         json_object_object_add(tool, "function", function);
         json_object_array_add(tools, tool);
@@ -238,10 +233,10 @@ static void add_format(json_object *body, const struct completion_request *reque
     if (request->format == COMPLETION_ANY)
         return;
     json_object *format = json_object_new_object();
-    add(format, "type", request->format == COMPLETION_JSON ? "json_object" : "json_schema");
+    wire_add(format, "type", request->format == COMPLETION_JSON ? "json_object" : "json_schema");
     if (request->format == COMPLETION_SCHEMA) {
         json_object *schema = json_object_new_object();
-        add(schema, "name", "answer");
+        wire_add(schema, "name", "answer");
         json_object_object_add(schema, "schema", wire_json(request->schema));
         json_object_object_add(format, "json_schema", schema);
     }
@@ -280,7 +275,7 @@ static void add_options(json_object *body, const struct completion_request *requ
     if (request->seed != COMPLETION_NO_SEED && !without->seed)
         json_object_object_add(body, is_mistral(target) ? "random_seed" : "seed", json_object_new_int64(request->seed));
     if (request->effort != NULL && !without->effort && (target->facts.reasoning || !target->facts.known))
-        add(body, "reasoning_effort", request->effort);
+        wire_add(body, "reasoning_effort", request->effort);
 }
 
 static bool has_images(const struct completion_request *request)
@@ -299,7 +294,7 @@ static enum outcome write_body(struct wire_call *call, const struct completion_r
     if (request->format == COMPLETION_SCHEMA && is_from(target, "deepseek"))
         return fail(failure, OUTCOME_BAD_FIELD, "The model %s can be held to JSON, but not to a schema.", target->model);
     json_object *body = json_object_new_object();
-    add(body, "model", target->model);
+    wire_add(body, "model", target->model);
     add_messages(body, request, target);
     add_tools(body, request, target);
     add_format(body, request);

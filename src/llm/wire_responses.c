@@ -23,21 +23,9 @@ enum {
 
 /* --- the request -------------------------------------------------------------------------------------------------- */
 
-static void add(json_object *object, const char *name, const char *value)
-{
-    json_object_object_add(object, name, json_object_new_string(value));
-}
-
-static json_object *typed(const char *type)
-{
-    json_object *object = json_object_new_object();
-    add(object, "type", type);
-    return object;
-}
-
 static json_object *text_part(const char *type, const struct completion_message *message)
 {
-    json_object *part = typed(type);
+    json_object *part = wire_typed(type);
     json_object_object_add(part, "text", wire_text(message->content, message->content_len));
     return part;
 }
@@ -45,7 +33,7 @@ static json_object *text_part(const char *type, const struct completion_message 
 static void add_user(json_object *input, const struct completion_message *message)
 {
     json_object *item = json_object_new_object();
-    add(item, "role", "user");
+    wire_add(item, "role", "user");
     if (message->image_count == 0) {
         json_object_object_add(item, "content", wire_text(message->content, message->content_len));
     } else {
@@ -53,7 +41,7 @@ static void add_user(json_object *input, const struct completion_message *messag
         if (message->content_len > 0)
             json_object_array_add(parts, text_part("input_text", message));
         for (size_t i = 0; i < message->image_count; i++) {
-            json_object *part = typed("input_image");
+            json_object *part = wire_typed("input_image");
             json_object_object_add(part, "image_url", wire_data_url(&message->images[i]));
             json_object_array_add(parts, part);
         }
@@ -65,12 +53,12 @@ static void add_user(json_object *input, const struct completion_message *messag
 static void add_id(json_object *item, const char *id)
 {
     char room[CALL_ID_SHORT + 1];
-    add(item, "call_id", strlen(id) > CALL_ID_MOST ? call_id_shorten(id, room) : id);
+    wire_add(item, "call_id", strlen(id) > CALL_ID_MOST ? call_id_shorten(id, room) : id);
 }
 
 static void add_result(json_object *input, const struct completion_message *message)
 {
-    json_object *item = typed("function_call_output");
+    json_object *item = wire_typed("function_call_output");
     add_id(item, message->call_id);
     json_object_object_add(item, "output", wire_text(message->content, message->content_len));
     json_object_array_add(input, item);
@@ -79,7 +67,7 @@ static void add_result(json_object *input, const struct completion_message *mess
 static void add_answer_text(json_object *input, const struct completion_message *message)
 {
     json_object *item = json_object_new_object(), *parts = json_object_new_array();
-    add(item, "role", "assistant");
+    wire_add(item, "role", "assistant");
     json_object_array_add(parts, text_part("output_text", message));
     json_object_object_add(item, "content", parts);
     json_object_array_add(input, item);
@@ -87,10 +75,10 @@ static void add_answer_text(json_object *input, const struct completion_message 
 
 static void add_call(json_object *input, const struct completion_call *call)
 {
-    json_object *item = typed("function_call");
+    json_object *item = wire_typed("function_call");
     add_id(item, call->id);
-    add(item, "name", call->name);
-    add(item, "arguments", call->arguments);
+    wire_add(item, "name", call->name);
+    wire_add(item, "arguments", call->arguments);
     json_object_array_add(input, item);
 }
 
@@ -169,10 +157,10 @@ static void add_tools(json_object *body, const struct completion_request *reques
         return;
     json_object *tools = json_object_new_array();
     for (size_t i = 0; i < request->tool_count; i++) {
-        json_object *tool = typed("function");
-        add(tool, "name", request->tools[i].name);
+        json_object *tool = wire_typed("function");
+        wire_add(tool, "name", request->tools[i].name);
         if (request->tools[i].description[0] != '\0')
-            add(tool, "description", request->tools[i].description);
+            wire_add(tool, "description", request->tools[i].description);
         json_object_object_add(tool, "parameters", wire_json(request->tools[i].schema));
         json_object_object_add(tool, "strict", json_object_new_boolean(false));
         json_object_array_add(tools, tool);
@@ -182,11 +170,11 @@ static void add_tools(json_object *body, const struct completion_request *reques
     if (choice == NULL)
         return;
     if (strcmp(choice, "none") == 0 || strcmp(choice, "required") == 0) {
-        add(body, "tool_choice", choice);
+        wire_add(body, "tool_choice", choice);
         return;
     }
-    json_object *one = typed("function");
-    add(one, "name", choice);
+    json_object *one = wire_typed("function");
+    wire_add(one, "name", choice);
     json_object_object_add(body, "tool_choice", one);
 }
 
@@ -194,9 +182,9 @@ static void add_format(json_object *body, const struct completion_request *reque
 {
     if (request->format == COMPLETION_ANY)
         return;
-    json_object *text = json_object_new_object(), *format = typed(request->format == COMPLETION_JSON ? "json_object" : "json_schema");
+    json_object *text = json_object_new_object(), *format = wire_typed(request->format == COMPLETION_JSON ? "json_object" : "json_schema");
     if (request->format == COMPLETION_SCHEMA) {
-        add(format, "name", "answer");
+        wire_add(format, "name", "answer");
         json_object_object_add(format, "schema", wire_json(request->schema));
         json_object_object_add(format, "strict", json_object_new_boolean(false));
     }
@@ -225,8 +213,8 @@ static void add_options(json_object *body, const struct completion_request *requ
         return;
     json_object *reasoning = json_object_new_object(), *include = json_object_new_array();
     if (request->effort != NULL)
-        add(reasoning, "effort", request->effort);
-    add(reasoning, "summary", "auto");
+        wire_add(reasoning, "effort", request->effort);
+    wire_add(reasoning, "summary", "auto");
     json_object_object_add(body, "reasoning", reasoning);
     json_object_array_add(include, json_object_new_string("reasoning.encrypted_content"));
     json_object_object_add(body, "include", include);
@@ -247,9 +235,9 @@ static enum outcome write_responses(struct wire_call *call, const struct complet
         return fail(failure, OUTCOME_BAD_FIELD, "The model %s cannot look at images.", target->model);
     buf_add_text(&call->path, strcmp(target->provider, "azure") == 0 ? "/openai/v1/responses" : "/responses");
     json_object *body = json_object_new_object();
-    add(body, "model", target->model);
+    wire_add(body, "model", target->model);
     if (request->system != NULL && request->system[0] != '\0')
-        add(body, "instructions", request->system);
+        wire_add(body, "instructions", request->system);
     json_object_object_add(body, "input", input_of(request, target));
     add_tools(body, request);
     add_format(body, request);
@@ -305,7 +293,7 @@ static void keep_thought(struct reply *reply, json_object *item)
     json_object *summary = json_at(item, "summary"), *secret = json_at(item, "encrypted_content");
     if (!json_object_is_type(secret, json_type_string) || json_object_get_string_len(secret) == 0)
         return;
-    json_object *kept = typed("reasoning");
+    json_object *kept = wire_typed("reasoning");
     json_object_object_add(kept, "summary", json_object_is_type(summary, json_type_array) ? json_object_get(summary) : json_object_new_array());
     json_object_object_add(kept, "encrypted_content", json_object_get(secret));
     const char *text = json_write(kept);
