@@ -17,23 +17,37 @@ BIN      ?= cgi-bin
 LIBS     := fcgi libcurl json-c sqlite3 libcrypto
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wformat=2 -Wno-format-nonliteral -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wvla
 HARDEN   := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
-CPPFLAGS += -D_GNU_SOURCE -DPARLEY_VERSION='"$(VERSION)"' -I$(BUILD)
+CPPFLAGS += -D_GNU_SOURCE -DPARLEY_VERSION='"$(VERSION)"' -I$(BUILD) -Isrc
 ALL_C     = -std=c11 $(CPPFLAGS) $(WARNINGS) $(HARDEN) $(CFLAGS) $(SANITIZE) -pthread -MMD -MP
 LINK      = -pthread -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 SOURCES  := $(wildcard src/*/*.c) src/parley.c
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 PROGRAMS := $(patsubst cgi-bin/%.c,$(BIN)/%.fcgi,$(wildcard cgi-bin/*.c))
 CGI      := $(PROGRAMS:.fcgi=.cgi)
+APPS     := $(patsubst %.c,$(BUILD)/apps/%/chat.fcgi,$(notdir $(wildcard docs/examples/*.c tests/apps/*.c)))
 WIRES    := openai responses anthropic gemini bedrock ollama cohere
-FUZZ     := $(WIRES:%=$(BUILD)/fuzz/%)
+FUZZED   := $(WIRES) multipart
+FUZZ     := $(FUZZED:%=$(BUILD)/fuzz/%)
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
 all: $(PROGRAMS) $(CGI)
 
-$(BIN)/%.fcgi: $(BUILD)/cgi-bin/%.o $(BUILD)/libparley.a
+define LINK_PROGRAM
 	@mkdir -p $(@D)
 	@echo "  $@"
 	@$(CC) $(LINK) -o $@ $^ $$(pkg-config --libs $(LIBS) 2>/dev/null || echo -lfcgi -lcurl -ljson-c -lsqlite3 -lcrypto) -lm
+endef
+$(BIN)/%.fcgi: $(BUILD)/cgi-bin/%.o $(BUILD)/libparley.a
+	$(LINK_PROGRAM)
+
+# Programs of docs/examples/ and tests/apps/, for tests. (A copy of one in cgi-bin/ is a program like chat.c.)
+$(BUILD)/apps/%/chat.fcgi: $(BUILD)/docs/examples/%.o $(BUILD)/libparley.a
+	$(LINK_PROGRAM)
+	@ln -f $@ $(@:.fcgi=.cgi)
+$(BUILD)/apps/%/chat.fcgi: $(BUILD)/tests/apps/%.o $(BUILD)/libparley.a
+	$(LINK_PROGRAM)
+	@ln -f $@ $(@:.fcgi=.cgi)
+apps: $(APPS)
 
 # The same program under its other name is a plain CGI program.
 $(BIN)/%.cgi: $(BIN)/%.fcgi
@@ -70,25 +84,27 @@ check: all
 	cgi-bin/chat.fcgi --check
 
 # --- testing -----------------------------------------------------------------------------------------------------------
-test: deps-test all unit
+test: deps-test all apps unit
 	HOSTING="$(HOSTING)" tests/run-tests.sh "$(TESTS)"
 
 unit: $(UNITS) $(FUZZ)
 	@for unit in $(UNITS); do $$unit || exit 1; done
-	@for wire in $(WIRES); do $(BUILD)/fuzz/$$wire tests/fuzz/seeds/$$wire/* || exit 1; done
+	@for parser in $(FUZZED); do $(BUILD)/fuzz/$$parser tests/fuzz/seeds/$$parser/* || exit 1; done
 
-# The parsers of all wires under libFuzzer (clang), from the seeds on: make fuzz FUZZ_SECONDS=600
+# The parsers of all wires, and of forms, under libFuzzer (clang), from the seeds on: make fuzz FUZZ_SECONDS=600, make fuzz PARSER=multipart.
+# A parser has a source of its own, or is a wire.
 fuzz: $(INCLUDED)
-	@for wire in $(WIRES); do \
-	    mkdir -p $(BUILD)/corpus/$$wire && echo "  fuzzing $$wire" && \
-	    clang -std=c11 $(CPPFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined -DWIRE=wire_$$wire -o $(BUILD)/fuzz-$$wire tests/fuzz/wire.c src/base/*.c src/llm/*.c \
+	@for parser in $(or $(PARSER),$(FUZZED)); do \
+	    source=tests/fuzz/$$parser.c; test -f $$source || source=tests/fuzz/wire.c; \
+	    mkdir -p $(BUILD)/corpus/$$parser && echo "  fuzzing $$parser" && \
+	    clang -std=c11 $(CPPFLAGS) -g -O1 -fsanitize=fuzzer,address,undefined -DWIRE=wire_$$parser -o $(BUILD)/fuzz-$$parser $$source src/base/*.c src/llm/*.c src/http/multipart.c \
 	        -pthread $$(pkg-config --libs $(LIBS) 2>/dev/null || echo -lcurl -ljson-c -lcrypto) -lm && \
-	    $(BUILD)/fuzz-$$wire -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -artifact_prefix=$(BUILD)/ -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$wire tests/fuzz/seeds/$$wire || exit 1; \
+	    $(BUILD)/fuzz-$$parser -max_total_time=$(FUZZ_SECONDS) -max_len=20000 -artifact_prefix=$(BUILD)/ -verbosity=0 -print_final_stats=1 $(BUILD)/corpus/$$parser tests/fuzz/seeds/$$parser || exit 1; \
 	done
 
-$(FUZZ): $(BUILD)/fuzz/%: tests/fuzz/wire.c tests/fuzz/replay.c $(BUILD)/libparley.a
+$(FUZZ): $(BUILD)/fuzz/%: $(wildcard tests/fuzz/*.c) $(BUILD)/libparley.a
 	@mkdir -p $(@D)
-	@$(CC) $(filter-out -MMD -MP,$(ALL_C)) -DWIRE=wire_$* $(LINK) -o $@ tests/fuzz/wire.c tests/fuzz/replay.c $(BUILD)/libparley.a $$(pkg-config --libs $(LIBS)) -lm
+	@$(CC) $(filter-out -MMD -MP,$(ALL_C)) -DWIRE=wire_$* $(LINK) -o $@ $(or $(wildcard tests/fuzz/$*.c),tests/fuzz/wire.c) tests/fuzz/replay.c $(BUILD)/libparley.a $$(pkg-config --libs $(LIBS)) -lm
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(BUILD)/libparley.a
 	@mkdir -p $(@D)
@@ -100,8 +116,8 @@ asan:
 tsan:
 	$(MAKE) sanitized BUILD=build/tsan SANITIZE=-fsanitize=thread CFLAGS='-O1 -g -U_FORTIFY_SOURCE' SCALE=6
 sanitized: deps-test
-	$(MAKE) all unit BIN=$(BUILD)/cgi-bin BUILD=$(BUILD)
-	PARLEY_PROGRAM=$(CURDIR)/$(BUILD)/cgi-bin/chat.fcgi PARLEY_TEST_TIMEOUT_SCALE=$(SCALE) HOSTING="$(HOSTING)" tests/run-tests.sh "$(TESTS)" http
+	$(MAKE) all apps unit BIN=$(BUILD)/cgi-bin BUILD=$(BUILD)
+	PARLEY_TEST_BUILD=$(BUILD) PARLEY_PROGRAM=$(CURDIR)/$(BUILD)/cgi-bin/chat.fcgi PARLEY_TEST_TIMEOUT_SCALE=$(SCALE) HOSTING="$(HOSTING)" tests/run-tests.sh "$(TESTS)" http
 
 readme: all
 	tests/readme.sh
@@ -137,6 +153,6 @@ site: all
 clean:
 	rm -rf build $(PROGRAMS) $(CGI)
 
-.PHONY: all run check test unit fuzz asan tsan sanitized readme bench lint deps-run deps-test install site clean
+.PHONY: all apps run check test unit fuzz asan tsan sanitized readme bench lint deps-run deps-test install site clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

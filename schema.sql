@@ -4,7 +4,7 @@
 -- since 1970-01-01 UTC. `public_id` is what clients see; `id` never leaves the program. An existing file is brought up to date by the numbered steps in
 -- src/store/upgrade.c, after a copy was made. docs/store.md says why things are as they are.
 
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 
 -- Who may have conversations. Rows appear when somebody asks for the first time.
 CREATE TABLE users (
@@ -64,8 +64,13 @@ CREATE TABLE messages (
     calls             TEXT,                        -- the tools that the model wanted called: a JSON array of {id, name, arguments, state}; NULL: none
     state             TEXT,                        -- what the provider wants back with this answer: JSON, opaque to us; NULL: nothing …
     state_wire        TEXT,                        -- … and the wire that understands it
+    events            TEXT,                        -- what an answer shows beside its text: a JSON array of {type, content}; NULL: nothing
+    steps             TEXT,                        -- of an answer, what happened before its final text when tools ran; of a question, other words that models get instead:
+                                                   -- a JSON array of messages, opaque to SQL; NULL: nothing
+    app_state         TEXT,                        -- an application's own state after this answer: a JSON object; NULL: none
+    client_id         TEXT,                        -- the id that a client chose for the answer; need not be unique; NULL: none
     reasoning         TEXT,                        -- the model's thinking text, kept apart from the answer; NULL: none
-    error_code        TEXT,                        -- of status 'error' and 'interrupted': design section 4's code …
+    error_code        TEXT,                        -- of status 'error' and 'interrupted': the code of docs/api.md …
     error_message     TEXT,                        -- … and sentence
     metadata          TEXT NOT NULL DEFAULT '{}',  -- a JSON object that came with the message
     attachments       TEXT,                        -- of a question: what came with it, a JSON array of {type, url}; NULL: nothing
@@ -83,8 +88,32 @@ CREATE TABLE messages (
 );
 
 CREATE INDEX messages_by_parent ON messages (parent_id);
+-- Answers by the id that a client chose.
+CREATE INDEX messages_by_client_id ON messages (user_id, client_id) WHERE client_id IS NOT NULL;
 -- The few that are being written now.
 CREATE INDEX messages_streaming ON messages (process) WHERE status = 'streaming';
+
+-- What users think of answers: the last that each has said.
+CREATE TABLE feedback (
+    id              INTEGER PRIMARY KEY,
+    user_id         INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,            -- who thinks so
+    conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,    -- the message's
+    message_id      INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,         -- of what: an answer
+    kind            TEXT NOT NULL CHECK (kind IN ('like', 'dislike')),
+    payload         TEXT NOT NULL DEFAULT '{}',    -- what was said with it, the fields of a form: a JSON object
+    created_at      INTEGER NOT NULL,
+    UNIQUE (message_id, user_id)
+);
+
+-- For ON DELETE CASCADE.
+CREATE INDEX feedback_by_conversation ON feedback (conversation_id);
+
+-- Secrets that the program made for itself, shared by all processes. Whoever reads this file can sign in the program's name.
+CREATE TABLE keys (
+    name       TEXT PRIMARY KEY,       -- what it is for
+    value      TEXT NOT NULL CHECK (length(value) = 64),           -- 32 random bytes in hexadecimal digits
+    created_at INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- What was used, by user, day and model: a row is added to with every answer that ends. Deleting conversations takes nothing away.
 CREATE TABLE usage_days (
@@ -92,7 +121,7 @@ CREATE TABLE usage_days (
     day               INTEGER NOT NULL,            -- days since 1970-01-01 UTC
     provider          TEXT NOT NULL,
     model             TEXT NOT NULL,
-    answers           INTEGER NOT NULL DEFAULT 0,
+    answers           INTEGER NOT NULL DEFAULT 0,  -- in which the model had a part
     prompt_tokens     INTEGER NOT NULL DEFAULT 0,
     completion_tokens INTEGER NOT NULL DEFAULT 0,
     cost              REAL NOT NULL DEFAULT 0,     -- of the answers whose cost is known

@@ -4,7 +4,7 @@
  * It is the plain application: what users write goes to the configured model, what the model answers goes back, and both are kept. Another application is another
  * file in this folder; `make` builds each into a program of its own. All the work is done by the library in src/, whose public face is parley.h.
  */
-#include "../src/parley.h"
+#include "parley.h"
 
 int main(int argc, char **argv)
 {

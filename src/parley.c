@@ -19,6 +19,8 @@
 #include <unistd.h>
 
 #include "api/routes.h"
+#include "app/app.h"
+#include "app/hook.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/json.h"
@@ -38,7 +40,7 @@ enum { ARENAS = 4, STORE_END_MS = 15000, DRAIN_MS = 3000, CHECK_MS = 5000 };
 
 struct options {
     const char *listen, *config;
-    bool check, help, version, settings_table, export;
+    bool check, help, version, settings_table, routes, export;
 };
 
 static const char help[] =
@@ -47,6 +49,7 @@ static const char help[] =
     "  --config FILE      read settings from FILE, not from PARLEY_CONFIG or .env\n"
     "  --check            print what is set, try database and provider, and end\n"
     "  --settings         print the table of all settings (Markdown)\n"
+    "  --routes           print the method and path of every address, {} for an open part, {*} for an open end\n"
     "  --export           print what is set as KEY=VALUE lines, keys included\n"
     "  --version, --help\n";
 
@@ -64,6 +67,8 @@ static bool read_options(int argc, char **argv, struct options *options)
             options->version = true;
         else if (strcmp(argv[i], "--settings") == 0)
             options->settings_table = true;
+        else if (strcmp(argv[i], "--routes") == 0)
+            options->routes = true;
         else if (strcmp(argv[i], "--export") == 0)
             options->export = true;
         else if (strcmp(argv[i], "--listen") == 0 && next != NULL)
@@ -118,13 +123,14 @@ static void finish_answers(const sigset_t *set)
 static bool start_threads(enum live_count count)
 {
     (void)umask(077); /* the database is nobody else's */
-    return loop_start() && live_start(count);
+    return loop_start() && live_start(count) && app_start();
 }
 
 /* The worker: until it is told to stop. `set` is blocked. */
 static int serve(const char *name, int listen_fd, const sigset_t *set, enum live_count count)
 {
     (void)catalogue_count(); /* so that all keys are masked before anything can log one */
+    (void)hook_count(); /* what is wrong with them is logged now, not with the first question */
     if (!start_threads(count) || !relay_start() || !worker_start(listen_fd, (int)settings.max_streams + LIMIT_SPARE_THREADS, routes_serve))
         return EXIT_BAD;
     log_info("%s %s serves, up to %lld answers at a time", name, PARLEY_VERSION, (long long)settings.max_streams);
@@ -135,8 +141,8 @@ static int serve(const char *name, int listen_fd, const sigset_t *set, enum live
     live_close();
     worker_stop_accepting();
     finish_answers(set);
-    if (!worker_wait_idle(DRAIN_MS)) {
-        log_warning("%d requests were still open at the end", worker_open_requests());
+    if (!worker_wait_idle(DRAIN_MS) || !live_wait(0)) {
+        log_warning("%d requests were still open at the end, or an application still thinks about a title", worker_open_requests());
         live_stop();
         _exit(0); /* their threads still use everything: leave it to the kernel */
     }
@@ -198,8 +204,8 @@ static int serve_cgi(int connection, sigset_t *set)
         log_warning("the thread for signals cannot start: %s", strerror(error));
     if (!worker_serve_one(connection, routes_serve))
         return EXIT_BAD;
-    while (!worker_wait_idle(DRAIN_MS))
-        continue; /* a client that takes nothing is given up after CLIENT_STALL_SECONDS */
+    while (!worker_wait_idle(DRAIN_MS) || !live_wait(DRAIN_MS))
+        continue; /* a client that takes nothing is given up after CLIENT_STALL_SECONDS; titles take some seconds */
     relay_stop();
     live_stop();
     loop_stop();
@@ -258,9 +264,39 @@ static int check(void)
     (void)printf("\nstore:    %s: %s\n", settings.db_path, store.outcome == OUTCOME_OK ? "ok" : store.message);
     if (config_trouble() != NULL)
         (void)printf("config:   %s\n", config_trouble());
+    if (hook_trouble() != NULL)
+        (void)printf("hooks:    %s\n", hook_trouble());
     bool good = check_providers();
     db_close();
-    return store.outcome == OUTCOME_OK && config_trouble() == NULL && good ? 0 : EXIT_BAD;
+    return store.outcome == OUTCOME_OK && config_trouble() == NULL && hook_trouble() == NULL && good ? 0 : EXIT_BAD;
+}
+
+static void write_routes(void)
+{
+    for (size_t i = 0; i < route_count; i++)
+        (void)printf("%s %s\n", routes[i].method, routes[i].pattern);
+}
+
+/* Options that need no settings. Whether it was one. */
+static bool tell(const struct options *options, const char *name)
+{
+    if (options->help || options->version)
+        (void)printf("%s %s\n%s", name, PARLEY_VERSION, options->help ? help : "");
+    else if (options->routes)
+        write_routes();
+    return options->help || options->version || options->routes;
+}
+
+/* Options that show the settings. Whether it was one. */
+static bool tell_settings(const struct options *options)
+{
+    if (options->settings_table) {
+        settings_write_table(stdout);
+    } else if (options->export) {
+        settings_write_export(stdout);
+        catalogue_write_export(stdout);
+    }
+    return options->settings_table || options->export;
 }
 
 int parley_main(int argc, char **argv, const struct parley_app *app)
@@ -272,23 +308,14 @@ int parley_main(int argc, char **argv, const struct parley_app *app)
         (void)fprintf(stderr, "%s\n%s", app->name, help);
         return EXIT_USAGE;
     }
-    if (options.help || options.version) {
-        (void)printf("%s %s\n%s", app->name, PARLEY_VERSION, options.help ? help : "");
+    if (tell(&options, app->name))
         return 0;
-    }
-    if (!settings_load(argv[0], options.config, stderr))
+    if (!app_use(app) || !settings_load(argv[0], options.config, stderr))
         return EXIT_BAD;
     if (connection < 0) /* a plain CGI program would say it with every request */
         settings_complain(stderr, catalogue_has_variable);
-    if (options.settings_table) {
-        settings_write_table(stdout);
+    if (tell_settings(&options))
         return 0;
-    }
-    if (options.export) {
-        settings_write_export(stdout);
-        catalogue_write_export(stdout);
-        return 0;
-    }
     if (options.check)
         return check();
     sigset_t set;

@@ -34,6 +34,8 @@ if [ "$1" = test ]; then
     has_command curl || need curl
     has_command node || need nodejs
     has_command npm || need npm
+    has_command python3 || need python3 # other people's clients
+    python3 -c 'import requests' 2>/dev/null || need python3-requests
     has_command chromium || [ -n "${CHROMIUM:-}" ] || need chromium
 fi
 

@@ -2,8 +2,8 @@
 # Static analysis: clang-tidy, cppcheck, gcc -fanalyzer. Says nothing when all is well. Each thing switched off says why.
 set -eu
 cd "$(dirname "$0")/.."
-flags="-std=c11 -D_GNU_SOURCE -DPARLEY_VERSION=\"lint\" -Ibuild $(pkg-config --cflags libcurl json-c sqlite3)"
-files=$(find src cgi-bin -name '*.c' | sort)
+flags="-std=c11 -D_GNU_SOURCE -DPARLEY_VERSION=\"lint\" -Ibuild -Isrc $(pkg-config --cflags libcurl json-c sqlite3)"
+files=$(find src cgi-bin docs/examples tests/apps -name '*.c' | sort)
 status=0
 
 # clang-tidy. Off:
@@ -27,7 +27,7 @@ fi
 # cppcheck. Off: missingIncludeSystem (it need not read the system's headers), unusedFunction (units use them), variableScope and constParameter… (taste).
 if command -v cppcheck >/dev/null; then
     cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-        --suppress=missingIncludeSystem --suppress=unknownMacro -D_GNU_SOURCE -DPARLEY_VERSION='"lint"' -Ibuild src cgi-bin || status=1
+        --suppress=missingIncludeSystem --suppress=unknownMacro -D_GNU_SOURCE -DPARLEY_VERSION='"lint"' -Ibuild -Isrc src cgi-bin docs/examples tests/apps || status=1
 fi
 
 # gcc -fanalyzer. Off: analyzer-malloc-leak and friends understand neither json-c's references nor callbacks that take ownership, ASan's leak check does;

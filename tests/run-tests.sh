@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the tests that drive the program from outside: `run-tests.sh [NAME] [KIND]`.
 # NAME: only tests whose name holds it. KIND: http (with the provider's own tests) or browser; without it, both.
+# What the hosting hardly matters for runs once; the same by every client and face runs as FastCGI and as plain CGI; the rest runs everywhere.
 # HOSTING (environment): where the HTTP tests run, names from http/hosting.js or `all`. Without it: everywhere, but one test by its name and one
 # kind alone run on lighttpd-fastcgi.
 # shellcheck disable=SC2086
@@ -35,17 +36,21 @@ part() {
     begun=$(date +%s)
     status=0
     run --test-reporter=tap "$@" >"$logs/$what" 2>&1 || status=$?
-    printf '%-20s passed %4s  failed %3s  skipped %3s  %4s s\n' "$what" "$(count pass "$logs/$what")" "$(count fail "$logs/$what")" "$(count skipped "$logs/$what")" $(($(date +%s) - begun))
+    printf '%-24s passed %4s  failed %3s  skipped %3s  %4s s\n' "$what" "$(count pass "$logs/$what")" "$(count fail "$logs/$what")" "$(count skipped "$logs/$what")" $(($(date +%s) - begun))
     [ "$status" = 0 ] || failed="$failed $what"
 }
 
 if [ "$kind" != browser ]; then
     # what does not depend on the hosting runs once
-    once="http/readme.test.js http/site.test.js http/others.test.js http/models.test.js http/wires.test.js"
+    once="http/readme.test.js http/site.test.js http/others.test.js http/models.test.js http/wires.test.js http/openapi.test.js http/theme.test.js"
+    twice="http/openai.test.js http/seeds.test.js http/examples.test.js http/hooks.test.js"
     part once provider/*.test.js $once
+    for hosting in lighttpd-fastcgi apache-cgi; do
+        PARLEY_TEST_HOSTING=$hosting part "clients-$hosting" $twice
+    done
     everywhere=
     for file in http/*.test.js; do
-        case " $once " in *" $file "*) ;; *) everywhere="$everywhere $file" ;; esac
+        case " $once $twice " in *" $file "*) ;; *) everywhere="$everywhere $file" ;; esac
     done
     for hosting in $hostings; do
         PARLEY_TEST_HOSTING=$hosting part "$hosting" $everywhere

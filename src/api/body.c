@@ -149,3 +149,16 @@ enum outcome body_array(json_object *body, const char *name, json_object **value
     *value = found;
     return OUTCOME_OK;
 }
+
+bool body_is_blank(const char *text)
+{
+    return text[strspn(text, " \t\r\n\v\f")] == '\0';
+}
+
+bool body_is_plain(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            return false;
+    return true;
+}

@@ -8,6 +8,14 @@
 
 #include "../http/request.h"
 
+/* For one check after the other: leaves the function with the first outcome that is not good. */
+#define TRY(call)                  \
+    do {                           \
+        enum outcome tried = call; \
+        if (tried != OUTCOME_OK)   \
+            return tried;          \
+    } while (0)
+
 /* Reads the body as one JSON object. *body is a reference of the caller. OUTCOME_BAD_TYPE, OUTCOME_TOO_LARGE, OUTCOME_BAD_JSON or OUTCOME_BAD_REQUEST. */
 enum outcome body_read(struct request *request, json_object **body, struct failure *failure);
 
@@ -21,5 +29,11 @@ enum outcome body_number(json_object *body, const char *name, double least, doub
 enum outcome body_whole(json_object *body, const char *name, int64_t least, int64_t most, int64_t *value, struct failure *failure);
 enum outcome body_object(json_object *body, const char *name, size_t max_bytes, json_object **value, struct failure *failure);
 enum outcome body_array(json_object *body, const char *name, json_object **value, struct failure *failure);
+
+/* Whether a text has nothing but white space in it. */
+bool body_is_blank(const char *text);
+
+/* Whether a text is free of control characters: for names that go on to others. */
+bool body_is_plain(const char *text);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * POST /chat and POST /chat/stream: the body becomes a turn. Design section 4.
+ * POST /chat and POST /chat/stream: the body becomes a turn. docs/api.md.
  */
 #include <string.h>
 
@@ -8,8 +8,8 @@
 #include "../base/utf8.h"
 #include "../chat/attachments.h"
 #include "../chat/turn.h"
-#include "../http/response.h"
 #include "body.h"
+#include "context.h"
 #include "routes.h"
 
 struct chat_body {
@@ -20,31 +20,11 @@ struct chat_body {
     json_object *attachments, *context, *metadata;
 };
 
-#define TRY(call)                  \
-    do {                           \
-        enum outcome tried = call; \
-        if (tried != OUTCOME_OK)   \
-            return tried;          \
-    } while (0)
-
 static enum outcome check_length(const char *text, const char *name, struct failure *failure)
 {
     if (text != NULL && utf8_count(text, strlen(text)) > (size_t)settings.max_message_chars)
         return fail(failure, OUTCOME_BAD_FIELD, "\"%s\" is longer than %lld characters.", name, (long long)settings.max_message_chars);
     return OUTCOME_OK;
-}
-
-static bool is_blank(const char *text)
-{
-    return text[strspn(text, " \t\r\n\v\f")] == '\0';
-}
-
-static bool has_control(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7F)
-            return true;
-    return false;
 }
 
 static enum outcome read_fields(json_object *body, struct chat_body *chat, struct failure *failure)
@@ -53,13 +33,17 @@ static enum outcome read_fields(json_object *body, struct chat_body *chat, struc
     TRY(body_text(body, "message", any, &chat->message, failure));
     if (chat->message == NULL)
         return fail(failure, OUTCOME_BAD_FIELD, "\"message\" is missing.");
-    if (is_blank(chat->message))
+    TRY(body_object(body, "context", any, &chat->context, failure));
+    TRY(context_check(chat->context, failure));
+    if (!body_is_blank(chat->message) && context_confirms(chat->context))
+        return fail(failure, OUTCOME_BAD_FIELD, "\"message\" must be empty where calls are decided about.");
+    if (body_is_blank(chat->message) && !context_confirms(chat->context))
         return fail(failure, OUTCOME_BAD_FIELD, "\"message\" is empty.");
     TRY(check_length(chat->message, "message", failure));
     TRY(body_text(body, "conversation_id", any, &chat->conversation_id, failure));
     TRY(body_text(body, "parent_id", LIMIT_ID_BYTES, &chat->parent_id, failure));
     TRY(body_text(body, "model", LIMIT_MODEL_NAME_BYTES - 1, &chat->model, failure));
-    if (chat->model != NULL && has_control(chat->model))
+    if (chat->model != NULL && !body_is_plain(chat->model))
         return fail(failure, OUTCOME_BAD_FIELD, "\"model\" holds a control character.");
     TRY(body_text(body, "system", any, &chat->system, failure));
     TRY(check_length(chat->system, "system", failure));
@@ -74,55 +58,33 @@ static enum outcome read_fields(json_object *body, struct chat_body *chat, struc
         return fail(failure, OUTCOME_BAD_FIELD, "\"user_id\" is empty.");
     TRY(body_array(body, "attachments", &chat->attachments, failure));
     TRY(attachments_check(chat->attachments, failure));
-    TRY(body_object(body, "context", any, &chat->context, failure));
     return body_object(body, "metadata", LIMIT_METADATA_BYTES, &chat->metadata, failure);
-}
-
-/* {response, conversation_id, message_id, model, usage}; reasoning beside it where there is any. */
-static void answer_whole(struct request *request, const struct answer *answer)
-{
-    json_object *object = json_object_new_object();
-    const char *model = answer->result.model[0] != '\0' ? answer->result.model : answer->asked_model;
-    json_object_object_add(object, "response", json_object_new_string_len(answer->text.data, (int)answer->text.len));
-    json_object_object_add(object, "conversation_id", json_object_new_string(answer->conversation));
-    json_object_object_add(object, "message_id", json_object_new_string(answer->id));
-    json_object_object_add(object, "model", json_object_new_string(model));
-    json_object_object_add(object, "status", json_object_new_string(answer->status));
-    json_object_object_add(object, "usage", usage_object(&answer->result.usage));
-    if (answer->reasoning.len > 0)
-        json_object_object_add(object, "reasoning", json_object_new_string_len(answer->reasoning.data, (int)answer->reasoning.len));
-    response_json(request, 200, object);
-    json_object_put(object);
 }
 
 static enum outcome run(struct request *request, const struct chat_body *chat, const struct dialect *dialect, struct failure *failure)
 {
     const char *name = request_user_name(request);
+    struct turn turn = turn_none();
     if (chat->user_id != NULL && *name != '\0' && strcmp(chat->user_id, name) != 0)
         return fail(failure, OUTCOME_FORBIDDEN, "\"user_id\" must be the signed-in user.");
     if (chat->conversation_id != NULL && !id_valid(chat->conversation_id))
         return fail(failure, OUTCOME_NOT_FOUND, "There is no such conversation.");
-    struct turn turn = {
-        .user = request_user(request),
-        .conversation_id = chat->conversation_id,
-        .rolling_for = chat->user_id,
-        .parent_id = chat->parent_id,
-        .message = chat->message,
-        .message_len = strlen(chat->message),
-        .attachments = chat->attachments != NULL && json_object_array_length(chat->attachments) > 0 ? json_write(chat->attachments) : NULL,
-        .metadata = chat->metadata != NULL ? json_write(chat->metadata) : "{}",
-        .model = chat->model,
-        .system = chat->system,
-        .temperature = chat->temperature,
-        .max_tokens = chat->max_tokens,
-    };
-    struct answer *answer = NULL;
-    enum outcome outcome = turn_run(&turn, request, chat->stream ? dialect : NULL, &answer, failure);
-    if (outcome == OUTCOME_OK) {
-        answer_whole(request, answer);
-        answer_release(answer);
-    }
-    return outcome;
+    TRY(context_state(request, chat->conversation_id, chat->context, &turn.state, failure));
+    turn.user = request_user(request);
+    turn.user_name = name;
+    turn.conversation_id = chat->conversation_id;
+    turn.rolling_for = chat->user_id;
+    turn.parent_id = chat->parent_id;
+    turn.message = body_is_blank(chat->message) ? "" : chat->message;
+    turn.message_len = strlen(turn.message);
+    turn.attachments = chat->attachments != NULL && json_object_array_length(chat->attachments) > 0 ? json_write(chat->attachments) : NULL;
+    turn.metadata = chat->metadata != NULL ? json_write(chat->metadata) : "{}";
+    turn.context = chat->context;
+    turn.model = chat->model;
+    turn.system = chat->system;
+    turn.temperature = chat->temperature;
+    turn.max_tokens = chat->max_tokens;
+    return turn_run(&turn, request, chat->stream ? dialect : &dialect_chunks_whole, false, failure);
 }
 
 static enum outcome serve(struct request *request, const struct dialect *dialect, struct failure *failure)

@@ -1,5 +1,5 @@
 /*
- * /conversations: list, search, make, read, change, clear, delete, stop. Design section 4.
+ * /conversations: list, search, make, read, change, clear, delete, stop. docs/api.md.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +51,17 @@ static json_object *conversation_object(const struct conversation *row)
     return object;
 }
 
+/* What an answer shows beside its text; nothing when there is none. */
+static void add_events(json_object *object, const char *text)
+{
+    const char *why;
+    json_object *events = text != NULL ? json_read(text, strlen(text), &why) : NULL;
+    if (json_object_is_type(events, json_type_array) && json_object_array_length(events) > 0)
+        json_object_object_add(object, "events", events);
+    else
+        json_object_put(events);
+}
+
 static json_object *message_object(const struct message *row)
 {
     json_object *object = json_object_new_object();
@@ -77,6 +88,9 @@ static json_object *message_object(const struct message *row)
     add_json(object, "metadata", row->metadata);
     if (row->attachments != NULL)
         add_json(object, "attachments", row->attachments);
+    add_events(object, row->events);
+    if (row->feedback != NULL)
+        add_text(object, "feedback", row->feedback);
     return object;
 }
 
@@ -113,23 +127,29 @@ static void take_conversation(void *arg, const struct conversation *row)
     page->end = (struct conversation_cursor){row->updated_at, row->row};
 }
 
+/* How many digits a text begins with. */
+static size_t count_digits(const char *text)
+{
+    return strspn(text, "0123456789");
+}
+
 static enum outcome read_limit(const char *text, int *limit, struct failure *failure)
 {
-    char *end;
-    long number = text != NULL ? strtol(text, &end, 10) : PAGE_ROWS;
-    if (text != NULL && (end == text || *end != '\0' || number < 1 || number > LIMIT_PAGE_ROWS))
+    long number = text != NULL ? strtol(text, NULL, 10) : PAGE_ROWS; /* it would also take spaces and signs before the digits, and whatever behind them */
+    if (text != NULL && (*text == '\0' || text[count_digits(text)] != '\0' || number < 1 || number > LIMIT_PAGE_ROWS))
         return fail(failure, OUTCOME_BAD_FIELD, "\"limit\" must be a whole number from 1 to %d.", LIMIT_PAGE_ROWS);
     *limit = (int)number;
     return OUTCOME_OK;
 }
 
+/* Two numbers and a dot, as list() writes them. */
 static enum outcome read_cursor(const char *text, struct conversation_cursor *cursor, struct failure *failure)
 {
-    long long updated_at, row;
-    int used = 0;
-    if (sscanf(text, "%lld.%lld%n", &updated_at, &row, &used) != 2 || text[used] != '\0')
+    enum { DIGITS = 18 }; /* what an int64_t always holds */
+    size_t first = count_digits(text), second = text[first] == '.' ? count_digits(text + first + 1) : 0;
+    if (first == 0 || first > DIGITS || second == 0 || second > DIGITS || text[first + 1 + second] != '\0')
         return fail(failure, OUTCOME_BAD_FIELD, "\"before\" is not a cursor of this list.");
-    *cursor = (struct conversation_cursor){updated_at, row};
+    *cursor = (struct conversation_cursor){strtoll(text, NULL, 10), strtoll(text + first + 1, NULL, 10)};
     return OUTCOME_OK;
 }
 

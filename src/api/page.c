@@ -1,6 +1,7 @@
 /*
- * GET / where the program itself is what was asked for, as in /cgi-bin/chat.cgi/: leads to the page, which the host server serves from the folder above cgi-bin, or
- * from the program's own.
+ * Addresses of the page that come to the program. GET / where the program itself is what was asked for, as in /cgi-bin/chat.cgi/, leads to the page, which the host
+ * server serves from the folder above cgi-bin, or from the program's own. GET /login and GET /conversation/ID are the page too, and the host server has it there; where
+ * it does not know of them they lead to the page, in which #c=ID opens the conversation.
  */
 #include <string.h>
 
@@ -16,22 +17,58 @@ static size_t parent_len(const char *path, size_t len)
     return len > 0 ? len - 1 : 0;
 }
 
-enum outcome page_get(struct request *request, struct failure *failure)
+static bool ends_with(const char *text, size_t len, const char *end)
 {
-    static const char folder[] = "/cgi-bin", text[] = "The page is one folder up.\n";
-    const char *prefix;
-    size_t len = request_prefix(request, &prefix);
-    if (!request_is_script(request))
-        return fail(failure, OUTCOME_NOT_FOUND, "There is nothing at this address.");
-    len = parent_len(prefix, len);
-    if (len >= strlen(folder) && strncmp(prefix + len - strlen(folder), folder, strlen(folder)) == 0)
-        len -= strlen(folder);
+    size_t end_len = strlen(end);
+    return len >= end_len && strncmp(text + len - end_len, end, end_len) == 0;
+}
+
+/* The page's folder without its slash: where the client asked, but for the program's own name and cgi-bin. Its length; *path belongs to the request. */
+static size_t page_folder(const struct request *request, const char **path)
+{
+    static const char folder[] = "/cgi-bin";
+    size_t len = request_prefix(request, path);
+    if (!ends_with(*path, len, ".cgi") && !ends_with(*path, len, ".fcgi"))
+        return len;
+    len = parent_len(*path, len);
+    return ends_with(*path, len, folder) ? len - strlen(folder) : len;
+}
+
+/* Leads to the page, where `id` is opened ("": none). */
+static enum outcome redirect(struct request *request, const char *id)
+{
+    static const char text[] = "The page is elsewhere.\n";
+    const char *path;
+    size_t len = page_folder(request, &path);
     struct buf location;
     buf_init(&location, LIMIT_HEADER_BYTES);
-    buf_add(&location, prefix, len);
+    buf_add(&location, path, len);
     buf_add_char(&location, '/');
+    if (*id != '\0' && id[strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0') /* as ids are: nothing to encode */
+        buf_addf(&location, "#c=%s", id);
     response_header(request, "Location", location.data);
     buf_free(&location);
     response_text(request, 302, "text/plain; charset=utf-8", text, sizeof text - 1);
     return OUTCOME_OK;
+}
+
+enum outcome page_get(struct request *request, struct failure *failure)
+{
+    if (!request_is_script(request))
+        return fail(failure, OUTCOME_NOT_FOUND, "There is nothing at this address.");
+    return redirect(request, "");
+}
+
+enum outcome page_login_get(struct request *request, struct failure *failure)
+{
+    (void)failure;
+    return redirect(request, "");
+}
+
+enum outcome page_conversation_get(struct request *request, struct failure *failure)
+{
+    const char *id = request_segment(request, 0);
+    if (strchr(id, '.') != NULL) /* a file that is not there: ids have no dot */
+        return fail(failure, OUTCOME_NOT_FOUND, "There is nothing at this address.");
+    return redirect(request, id);
 }

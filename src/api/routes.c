@@ -10,6 +10,8 @@
 #include "../base/clock.h"
 #include "../base/log.h"
 #include "../http/response.h"
+#include "cors.h"
+#include "faces.h"
 
 const struct route routes[] = {
     {"POST", "/chat", ROUTE_USER, chat_post},
@@ -21,7 +23,25 @@ const struct route routes[] = {
     {"DELETE", "/conversations/{}", ROUTE_USER, conversations_delete},
     {"DELETE", "/conversations/{}/messages", ROUTE_USER, conversations_clear},
     {"POST", "/conversations/{}/stop", ROUTE_USER, conversations_stop},
+    {"POST", "/api/chat", ROUTE_USER, ragbits_chat_post},
+    {"POST", "/api/feedback", ROUTE_USER, ragbits_feedback_post},
+    {"POST", "/api/upload", ROUTE_USER, upload_post},
+    {"GET", "/api/user", ROUTE_USER, ragbits_user_get},
+    {"POST", "/api/auth/login", ROUTE_OPEN, ragbits_login_post},
+    {"POST", "/api/auth/logout", ROUTE_OPEN, ragbits_logout_post},
+    {"GET", "/api/auth/authorize/{}", ROUTE_OPEN, ragbits_oauth2_get},
+    {"GET", "/api/auth/callback/{}", ROUTE_OPEN, ragbits_oauth2_get},
+    {"POST", "/api/v1/chat", ROUTE_USER, retrieval_chat_post},
+    {"GET", "/api/v1/health", ROUTE_OPEN, health_get},
+    {"POST", "/v1/chat/completions", ROUTE_USER, openai_completions_post},
+    {"GET", "/v1/models", ROUTE_USER, openai_models_get},
+    {"GET", "/v1/models/{*}", ROUTE_USER, openai_model_get},
+    {"POST", "/v1/embeddings", ROUTE_USER, openai_embeddings_post},
     {"GET", "/", ROUTE_OPEN, page_get},
+    {"GET", "/api/config", ROUTE_OPEN, ui_config_get},
+    {"GET", "/api/theme", ROUTE_OPEN, theme_get},
+    {"GET", "/login", ROUTE_OPEN, page_login_get},
+    {"GET", "/conversation/{}", ROUTE_OPEN, page_conversation_get},
     {"GET", "/diagnose/stream", ROUTE_OPEN, diagnose_stream_get},
     {"GET", "/metrics", ROUTE_OPEN, metrics_get},
     {"GET", "/health", ROUTE_OPEN, health_get},
@@ -30,21 +50,17 @@ const struct route routes[] = {
 
 const size_t route_count = sizeof routes / sizeof routes[0];
 
-/* Browsers say where a request comes from (Fetch Metadata, section 2.4): another site's page must not act for the user. */
-static enum outcome check_origin(const struct request *request, struct failure *failure)
-{
-    bool is_safe = strcmp(request_method(request), "GET") == 0 || strcmp(request_method(request), "HEAD") == 0;
-    if (!is_safe && request_any_variable(request, "HTTP_SEC_FETCH_SITE", "cross-site"))
-        return fail(failure, OUTCOME_FORBIDDEN, "Requests from pages of other sites are not taken.");
-    return OUTCOME_OK;
-}
-
 static enum outcome handle(struct request *request, struct failure *failure)
 {
     const struct route *route = NULL;
+    faces_set(request);
+    cors_add_headers(request);
+    if (cors_is_preflight(request))
+        return cors_answer_preflight(request, failure);
     enum outcome outcome = router_find(routes, route_count, request, &route, failure);
+    faces_set(request); /* the path may be another now: see router_find() */
     if (outcome == OUTCOME_OK)
-        outcome = check_origin(request, failure);
+        outcome = cors_check(request, failure);
     if (outcome == OUTCOME_OK && route->needs == ROUTE_USER)
         outcome = who_asks(request, failure);
     return outcome == OUTCOME_OK ? route->handle(request, failure) : outcome;

@@ -28,10 +28,33 @@ enum outcome conversations_delete(struct request *request, struct failure *failu
 enum outcome conversations_clear(struct request *request, struct failure *failure);
 enum outcome conversations_stop(struct request *request, struct failure *failure);
 
+/* upload.c */
+enum outcome upload_post(struct request *request, struct failure *failure);
+
 /* page.c, diagnose.c, metrics.c */
 enum outcome page_get(struct request *request, struct failure *failure);
+enum outcome page_login_get(struct request *request, struct failure *failure);
+enum outcome page_conversation_get(struct request *request, struct failure *failure);
 enum outcome diagnose_stream_get(struct request *request, struct failure *failure);
 enum outcome metrics_get(struct request *request, struct failure *failure);
+
+/* ragbits.c */
+enum outcome ragbits_chat_post(struct request *request, struct failure *failure);
+enum outcome ragbits_feedback_post(struct request *request, struct failure *failure);
+enum outcome ragbits_user_get(struct request *request, struct failure *failure);
+enum outcome ragbits_login_post(struct request *request, struct failure *failure);
+enum outcome ragbits_logout_post(struct request *request, struct failure *failure);
+enum outcome ragbits_oauth2_get(struct request *request, struct failure *failure);
+
+/* openai.c */
+enum outcome openai_completions_post(struct request *request, struct failure *failure);
+enum outcome openai_models_get(struct request *request, struct failure *failure);
+enum outcome openai_model_get(struct request *request, struct failure *failure);
+enum outcome openai_embeddings_post(struct request *request, struct failure *failure);
+enum outcome retrieval_chat_post(struct request *request, struct failure *failure);
+/* theme.c, ui_config.c: how the page looks */
+enum outcome theme_get(struct request *request, struct failure *failure);
+enum outcome ui_config_get(struct request *request, struct failure *failure);
 
 /* health.c */
 enum outcome health_get(struct request *request, struct failure *failure);

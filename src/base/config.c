@@ -15,7 +15,7 @@
 #include "settings.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static json_object *config;
+static json_object *config, *authors;
 static char trouble[512];
 
 static bool read_text(FILE *in, struct buf *text)
@@ -55,11 +55,25 @@ static void read_config(void)
         log_error("%s", trouble);
 }
 
+bool config_use(const char *json_text)
+{
+    const char *why = NULL;
+    json_object_put(authors);
+    authors = json_text != NULL ? json_read(json_text, strlen(json_text), &why) : NULL;
+    if (json_object_is_type(authors, json_type_object))
+        return true;
+    log_error("what the program says in place of parley.json is not usable: %s", why != NULL ? why : "it is no JSON object");
+    json_object_put(authors);
+    authors = NULL;
+    return false;
+}
+
 json_object *config_get(const char *name)
 {
     (void)pthread_once(&once, read_config); /* cannot fail with a proper control */
     json_object *value = NULL;
-    (void)json_object_object_get_ex(config, name, &value); /* absent leaves NULL */
+    if (!json_object_object_get_ex(config, name, &value)) /* an absent object has no members */
+        (void)json_object_object_get_ex(authors, name, &value); /* absent leaves NULL */
     return value;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "json_scan.h"
 #include "limits.h"
 #include "utf8.h"
@@ -34,7 +35,70 @@ static const char *find_fault(const char *text, size_t len)
     json_scan_space(&scan);
     if (scan.at != scan.end)
         return "there is something after the value";
+    if (scan.values > LIMIT_JSON_VALUES)
+        return "it holds too many values";
     return has_nul(text, len) ? "a string holds U+0000" : NULL;
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* Whether json-c has an integer for these digits. */
+static bool has_integer(const char *digits, const char *end, bool is_negative)
+{
+    uint64_t most = is_negative ? (uint64_t)1 << 63 : UINT64_MAX, number = 0;
+    for (; digits < end; digits++) {
+        uint64_t digit = (uint64_t)(*digits - '0');
+        if (number > (most - digit) / 10)
+            return false;
+        number = number * 10 + digit;
+    }
+    return true;
+}
+
+/* The end of the next whole number that is too large for an integer; NULL: there is none. The text is well-formed. */
+static const char *find_too_large(const char *at, const char *end)
+{
+    const char *start = at;
+    while (at < end) {
+        if (*at == '"') {
+            for (at++; *at != '"'; at++)
+                at += *at == '\\';
+            at++;
+            continue;
+        }
+        const char *first = at;
+        while (at < end && is_digit(*at))
+            at++;
+        if (at == first) {
+            at++;
+            continue;
+        }
+        bool is_whole = true;
+        for (; at < end && (is_digit(*at) || *at == '.' || *at == 'e' || *at == 'E' || *at == '+' || *at == '-'); at++)
+            is_whole = false;
+        if (is_whole && !has_integer(first, at, first > start && first[-1] == '-'))
+            return at;
+    }
+    return NULL;
+}
+
+/* json-c makes the largest integer it has of larger ones, and JavaScript writes 1e20 as an integer: with a fraction they are read as what they are. */
+static json_object *read_widened(const char *text, size_t len)
+{
+    struct buf copy;
+    const char *end = text + len;
+    buf_init(&copy, len * 2 + 1);
+    for (const char *at; (at = find_too_large(text, end)) != NULL; text = at) {
+        buf_add(&copy, text, (size_t)(at - text));
+        buf_add_text(&copy, ".0");
+    }
+    buf_add(&copy, text, (size_t)(end - text));
+    json_object *object = buf_failed(&copy) ? NULL : json_read_loose(copy.data, copy.len);
+    buf_free(&copy);
+    return object;
 }
 
 json_object *json_read(const char *text, size_t len, const char **why)
@@ -42,7 +106,7 @@ json_object *json_read(const char *text, size_t len, const char **why)
     *why = find_fault(text, len);
     if (*why != NULL)
         return NULL;
-    json_object *object = json_read_loose(text, len);
+    json_object *object = find_too_large(text, text + len) == NULL ? json_read_loose(text, len) : read_widened(text, len);
     struct json_scan scan = {.at = text, .end = text + len};
     json_scan_space(&scan);
     if (object == NULL && !json_scan_next_is(&scan, 'n')) /* null is the only value that json-c gives as NULL */
@@ -50,8 +114,19 @@ json_object *json_read(const char *text, size_t len, const char **why)
     return object;
 }
 
+/* How many objects and arrays a text can have at most. An empty one takes json-c near a kilobyte. */
+static size_t count_containers(const char *text, size_t len)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < len; i++)
+        count += text[i] == '{' || text[i] == '[';
+    return count;
+}
+
 json_object *json_read_loose(const char *text, size_t len)
 {
+    if (count_containers(text, len) > LIMIT_JSON_CONTAINERS)
+        return NULL;
     json_tokener *tokener = len > 0 && len < (size_t)INT32_MAX ? json_tokener_new_ex(LIMIT_JSON_DEPTH + 1) : NULL; /* json-c counts scalars too */
     if (tokener == NULL)
         return NULL;
@@ -100,6 +175,29 @@ int64_t json_count(json_object *object, const char *path, int64_t fallback)
         return fallback;
     double value = json_object_get_double(object);
     return value >= 0 && value <= most && value == floor(value) ? (int64_t)value : fallback;
+}
+
+int json_depth(json_object *value, int most)
+{
+    bool is_object = json_object_is_type(value, json_type_object);
+    int deepest = 0;
+    if (!is_object && !json_object_is_type(value, json_type_array))
+        return 0;
+    if (most <= 0)
+        return 1;
+    if (is_object) {
+        json_object_object_foreach(value, name, member)
+        {
+            (void)name;
+            int depth = json_depth(member, most - 1);
+            deepest = depth > deepest ? depth : deepest;
+        }
+    }
+    for (size_t i = 0; !is_object && i < json_object_array_length(value); i++) {
+        int depth = json_depth(json_object_array_get_idx(value, i), most - 1);
+        deepest = depth > deepest ? depth : deepest;
+    }
+    return deepest + 1;
 }
 
 const char *json_write(json_object *object)

@@ -147,6 +147,7 @@ bool json_scan_value(struct json_scan *scan, int depth)
     if (scan->at == scan->end)
         return false;
     char c = *scan->at;
+    scan->values++;
     if (depth == 0 && (c == '{' || c == '['))
         scan->too_deep = true;
     switch (c) {

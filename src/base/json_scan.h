@@ -12,6 +12,7 @@
 struct json_scan {
     const char *at, *end;
     bool too_deep; /* a value was refused for its nesting alone */
+    size_t values; /* that were stepped over */
 };
 
 /* Steps over white space. */

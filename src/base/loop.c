@@ -27,6 +27,7 @@ static struct {
     int64_t now_ms, tick_due_ms;
     struct tick *ticks, *tick_next; /* tick_next: the one to run after the current, kept right by loop_untick() */
     struct timer *timers;
+    unsigned round; /* of run_timers() */
     struct epoll_event ready[LIMIT_LOOP_EVENTS];
     int ready_count, ready_at;
 } loop = {.lock = PTHREAD_MUTEX_INITIALIZER, .epoll = -1, .wake = -1};
@@ -155,6 +156,7 @@ void loop_timer(struct timer *timer, int64_t due_ms)
     timer->due_ms = due_ms;
     if (due_ms == INT64_MAX)
         return;
+    timer->set_in = loop.round;
     timer->next = loop.timers;
     loop.timers = timer;
 }
@@ -172,11 +174,14 @@ static int wait_ms(void)
     return left <= 0 ? 0 : left < INT_MAX ? (int)left : INT_MAX;
 }
 
+/* Those that are set meanwhile wait for the next round, however soon they are due: curl wants to be called back at once as long as there is more to read, and nothing else would
+   get its turn. */
 static void run_timers(void)
 {
+    loop.round++;
     for (struct timer *timer = loop.timers; timer != NULL;) {
         struct timer *next = timer->next;
-        if (timer->due_ms <= loop.now_ms) {
+        if (timer->due_ms <= loop.now_ms && timer->set_in != loop.round) {
             loop_timer(timer, INT64_MAX);
             timer->run(timer);
             next = loop.timers; /* the list may have changed: look again from the start */

@@ -39,6 +39,7 @@ struct timer {
     void (*run)(struct timer *timer);
     void *arg;
     int64_t due_ms; /* on the monotonic clock; INT64_MAX: not set */
+    unsigned set_in; /* the loop's: the round in which it was set */
     struct timer *next;
 };
 
@@ -66,7 +67,7 @@ void loop_unwatch(struct watch *watch);
 void loop_tick(struct tick *tick);
 void loop_untick(struct tick *tick);
 
-/* Sets `timer` to run at due_ms, replacing an earlier setting; INT64_MAX takes it out. */
+/* Sets `timer` to run at due_ms, but not before the next round of the loop, replacing an earlier setting; INT64_MAX takes it out. */
 void loop_timer(struct timer *timer, int64_t due_ms);
 
 /* The time at which this round of the loop began (monotonic): saves a clock read per token. */

@@ -26,10 +26,12 @@ static const struct {
     [OUTCOME_TOO_LARGE] = {413, "too_large"},
     [OUTCOME_BAD_TYPE] = {415, "unsupported_type"},
     [OUTCOME_RATE_LIMITED] = {429, "rate_limited"},
+    [OUTCOME_DECLINED] = {403, "refused"},
     [OUTCOME_NO_MEMORY] = {503, "overloaded"},
     [OUTCOME_INTERNAL] = {500, "internal"},
     [OUTCOME_OVERLOADED] = {503, "overloaded"},
     [OUTCOME_STORE] = {503, "store_unavailable"},
+    [OUTCOME_HOOK] = {502, "hook_failed"},
     [OUTCOME_PROVIDER_UNREACHABLE] = {502, "provider_unreachable"},
     [OUTCOME_PROVIDER_AUTH] = {502, "provider_auth"},
     [OUTCOME_PROVIDER_BUSY] = {429, "provider_busy"},
@@ -49,6 +51,7 @@ enum outcome fail(struct failure *failure, enum outcome outcome, const char *for
         return outcome;
     failure->outcome = outcome;
     failure->retry_after_s = 0;
+    failure->refused_with = 0;
     va_list args;
     va_start(args, format);
     int n = vsnprintf(failure->message, sizeof failure->message, format, args);

@@ -3,7 +3,8 @@
  *
  * The rule: the function that knows the facts logs them and fills a `struct failure` with a sentence fit for the client;
  * callers only pass the outcome up; the edge (src/api, src/chat) answers the client once, by outcome_status() and
- * outcome_code(). Neighbours: log.h. Leaves out: HTTP itself; the status is a number here, nothing more.
+ * outcome_code(). The sentence of a wrong field (OUTCOME_BAD_FIELD) begins with its name in double quotes, `"model" is missing.`, where it is about one field: clients that
+ * want the name by itself get it from there (src/chat/shape.h). Neighbours: log.h. Leaves out: HTTP itself; the status is a number here, nothing more.
  */
 #ifndef PARLEY_OUTCOME_H
 #define PARLEY_OUTCOME_H
@@ -24,11 +25,13 @@ enum outcome {
     OUTCOME_TOO_LARGE,    /* over a byte limit */
     OUTCOME_BAD_TYPE,     /* Content-Type is not the one needed */
     OUTCOME_RATE_LIMITED, /* this client asks too often */
+    OUTCOME_DECLINED,     /* an application or a hook does not want to answer this */
     /* ours */
     OUTCOME_NO_MEMORY,
     OUTCOME_INTERNAL,     /* cannot happen; logged with its place */
     OUTCOME_OVERLOADED,   /* every stream is taken, or the program is stopping */
     OUTCOME_STORE,        /* the database cannot be read or written just now */
+    OUTCOME_HOOK,         /* a program of the administrator failed (src/app/hook.h) */
     /* the provider's */
     OUTCOME_PROVIDER_UNREACHABLE, /* no connection */
     OUTCOME_PROVIDER_AUTH,        /* it does not take our key */
@@ -49,6 +52,7 @@ enum outcome {
 struct failure {
     enum outcome outcome;
     int retry_after_s; /* seconds to wait before trying again; 0: not said */
+    int refused_with;  /* of OUTCOME_PROVIDER_ERROR: the provider's status, 400 to 422, where it blames what it was asked; 0: it does not */
     char message[LIMIT_ERROR_BYTES];
 };
 
@@ -63,7 +67,7 @@ enum outcome fail_no_memory(struct failure *failure);
 /* The HTTP status that says it (200 for OUTCOME_OK). */
 int outcome_status(enum outcome outcome);
 
-/* The stable code of design section 4, such as "provider_timeout". Never NULL; not to be freed. */
+/* The stable code of docs/api.md, such as "provider_timeout". Never NULL; not to be freed. */
 const char *outcome_code(enum outcome outcome);
 
 #endif

@@ -65,12 +65,16 @@ static struct row rows[] = {
     {"PROVIDER_REST_SECONDS", NULL, SECONDS, FIELD(provider_rest_ms), "30", 0, 86400, NULL, "… is not asked for so long, while there is another one.", NULL},
     {"SYSTEM_PROMPT", NULL, TEXT, FIELD(system_prompt), "", 0, 0, NULL,
      "Sent before each conversation, unless the request brings its own.", NULL},
+    {"TITLE_MODEL", NULL, TEXT, FIELD(title_model), "", 0, 0, NULL,
+     "A model that gives new conversations their titles, as `provider/model`. Without it they are called by the first words.", NULL},
+    {"SECRET_KEY", "RAGBITS_SECRET_KEY", SECRET, FIELD(secret_key), "", 0, 0, NULL,
+     "Signs what clients bring back (an application's state). Without it a key is made and kept in the database.", NULL},
     {"TEMPERATURE", NULL, NUMBER, FIELD(temperature), "0.7", 0, 2, NULL, "Sampling temperature, unless the request says.", NULL},
     {"MAX_TOKENS", NULL, WHOLE, FIELD(max_tokens), "2000", 1, 1e9, NULL, "Longest answer in tokens, unless the request says.", NULL},
     {"HISTORY_MESSAGES", NULL, WHOLE, FIELD(history_messages), "20", 1, LIMIT_HISTORY_MESSAGES, NULL,
      "How many messages of a conversation the model is sent, the new one included.", NULL},
     {"MAX_STREAMS", NULL, WHOLE, FIELD(max_streams), "256", 1, LIMIT_STREAMS, NULL,
-     "Answers that are made at a time; beyond: 503 `overloaded`. Counted per process, or over all of them where a process serves one request (plain CGI, mod_fcgid).", NULL},
+     "Answers that are made at a time; beyond: 503 `overloaded`. Counted per process, or over all of them where a process serves one request (plain CGI, mod_fcgid; there without those that are not stored).", NULL},
     {"MAX_MESSAGE_CHARS", NULL, WHOLE, FIELD(max_message_chars), "100000", 1, 10e6, NULL, "Longest message, in characters.", NULL},
     {"MAX_BODY_BYTES", NULL, WHOLE, FIELD(max_body_bytes), "8388608", 1024, LIMIT_BODY_BYTES, NULL, "Largest request body.", NULL},
     {"MAX_ANSWER_BYTES", NULL, WHOLE, FIELD(max_answer_bytes), "4194304", 64, LIMIT_ANSWER_BYTES, NULL,
@@ -103,6 +107,8 @@ static struct row rows[] = {
     {"APP_PORT", NULL, WHOLE, FIELD(app_port), "8000", 1, 65535, NULL, "Port that `make run` serves on.", NULL},
     {"PARLEY_PREFIX", NULL, TEXT, FIELD(prefix), "", 0, 0, NULL,
      "Path below which the host server has the program, such as `/parley`. Not needed for a plain CGI program.", NULL},
+    {"CORS_ORIGINS", NULL, TEXT, FIELD(cors_origins), "", 0, 0, NULL,
+     "Other sites whose pages may use the API, as `https://host` or `https://host:port`, separated by commas. `*`: every site, but without the visitor's sign-in.", NULL},
     {"OUTLIVE_HOST", NULL, FLAG, FIELD(outlive_host), "off", 0, 0, NULL,
      "For a host server that kills its programs at once (mod_fcgid): a second process does the work, and running answers are finished.", NULL},
     {"REDIS_URL", NULL, TEXT, FIELD(redis_url), "", 0, 0, NULL, "Not needed, and ignored: conversations are in SQLite.", NULL},
@@ -373,12 +379,22 @@ static bool place_file(const char *name, const char **field)
     return true;
 }
 
+/* A row whose value is about to be changed in place: an application's default, which is not ours, is copied. `value` stays NULL when there is none, or no memory for it. */
+static struct row *row_to_tidy(const char *name)
+{
+    struct row *row = row_find(name);
+    if (row != NULL && row->value == NULL && row->standard[0] != '\0')
+        row->value = mem_copy(row->standard);
+    return row;
+}
+
 /* The prefix as paths are compared with it: "/parley", whatever slashes it was written with. */
 static bool place_prefix(void)
 {
-    struct row *row = row_find("PARLEY_PREFIX");
+    struct row *row = row_to_tidy("PARLEY_PREFIX");
     if (row == NULL || row->value == NULL)
-        return row != NULL;
+        return row != NULL && row->standard[0] == '\0';
+    settings.prefix = row->value;
     size_t len = strlen(row->value);
     while (len > 0 && row->value[len - 1] == '/')
         row->value[--len] = '\0';
@@ -387,6 +403,76 @@ static bool place_prefix(void)
     if (!good)
         (void)fprintf(complain_on, "PARLEY_PREFIX: \"%s\" is not a path of plain letters and digits that starts with a slash\n", row->value);
     return good;
+}
+
+bool settings_standard(const char *name, const char *value)
+{
+    struct row *row = row_find(name);
+    if (row == NULL || value == NULL)
+        return false;
+    row->standard = value;
+    return true;
+}
+
+/* Where the port of an origin must not be written: browsers leave out the one that belongs to the scheme. */
+static bool has_own_port(const char *origin, size_t scheme_len, const char *port)
+{
+    return (scheme_len == 4 && strncmp(origin, "http", 4) == 0 && strcmp(port, ":80") == 0) || (scheme_len == 5 && strncmp(origin, "https", 5) == 0 && strcmp(port, ":443") == 0);
+}
+
+/* What is wrong with an origin as browsers write it (RFC 6454 section 6.2: scheme://host[:port], nothing after it); NULL: nothing. */
+static const char *origin_fault(const char *origin)
+{
+    static const char lower[] = "abcdefghijklmnopqrstuvwxyz", digits[] = "0123456789";
+    static const char name[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
+    size_t scheme_len = strspn(origin, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
+    if (strspn(origin, lower) == 0 || strncmp(origin + scheme_len, "://", 3) != 0)
+        return "does not start with http:// or https://, in small letters";
+    const char *host = origin + scheme_len + 3;
+    if (strpbrk(host, "/?#") != NULL)
+        return "has something after host and port";
+    if (strchr(host, '@') != NULL)
+        return "has a user's name";
+    size_t host_len = host[0] == '[' ? strspn(host + 1, "0123456789abcdefABCDEF:.") + 2 : strspn(host, name);
+    if (host_len == 0 || (host[0] == '[' && (host_len == 2 || memchr(host + 1, ']', host_len - 1) != host + host_len - 1)))
+        return "has no host of letters, digits, dots and hyphens";
+    const char *port = host + host_len;
+    if (*port == '\0')
+        return NULL;
+    size_t port_len = *port == ':' ? strspn(port + 1, digits) : 0;
+    if (*port != ':' || port_len == 0 || port_len > 5 || port[1] == '0' || port[1 + port_len] != '\0' || strtol(port + 1, NULL, 10) > 65535)
+        return "has no host of letters, digits, dots and hyphens, or no port from 1 to 65535";
+    return has_own_port(origin, scheme_len, port) ? "has the port that belongs to its scheme, which browsers leave out" : NULL;
+}
+
+/* The list of origins as requests are compared with it: one space between two, no slash at the end of one. */
+static bool place_origins(void)
+{
+    struct row *row = row_to_tidy("CORS_ORIGINS");
+    if (row == NULL || row->value == NULL)
+        return row != NULL && row->standard[0] == '\0';
+    bool good = true, is_any = false;
+    size_t count = 0;
+    char *out = row->value, *rest = NULL;
+    for (char *origin = strtok_r(row->value, ", \t", &rest); origin != NULL; origin = strtok_r(NULL, ", \t", &rest)) {
+        size_t len = strlen(origin);
+        if (len > 1 && origin[len - 1] == '/' && origin[len - 2] != '/')
+            origin[--len] = '\0';
+        const char *fault = strcmp(origin, "*") == 0 ? NULL : origin_fault(origin);
+        if (fault != NULL)
+            (void)fprintf(complain_on, "CORS_ORIGINS: \"%s\" %s\n", origin, fault);
+        good = good && fault == NULL;
+        is_any = is_any || strcmp(origin, "*") == 0;
+        if (count++ > 0)
+            *out++ = ' ';
+        memmove(out, origin, len);
+        out += len;
+    }
+    *out = '\0';
+    settings.cors_origins = row->value;
+    if (is_any && count > 1)
+        (void)fprintf(complain_on, "CORS_ORIGINS: * is every site and stands alone\n");
+    return good && (!is_any || count == 1);
 }
 
 bool settings_load(const char *program, const char *file, FILE *complaints)
@@ -419,8 +505,9 @@ bool settings_load(const char *program, const char *file, FILE *complaints)
     enum log_level level;
     if (settings.log_level != NULL && log_level_read(settings.log_level, &level))
         log_set_level(level);
-    config_is_named = row_find("PARLEY_JSON")->value != NULL; /* the row is there */
-    return place_file("PARLEY_DB", &settings.db_path) && place_file("PARLEY_JSON", &settings.config_file) && place_prefix() && good;
+    const struct row *config = row_find("PARLEY_JSON");
+    config_is_named = config != NULL && config->value != NULL;
+    return place_file("PARLEY_DB", &settings.db_path) && place_file("PARLEY_JSON", &settings.config_file) && place_prefix() && place_origins() && good;
 }
 
 const char *settings_text(const char *name)
@@ -434,9 +521,10 @@ void settings_write_table(FILE *out)
     (void)fputs("| setting | default | what it does |\n| --- | --- | --- |\n", out);
     for (size_t i = 0; i < ROWS; i++) {
         const struct row *row = &rows[i];
+        const char *standard = row->kind == SECRET && row->standard[0] != '\0' ? "(not shown)" : row->standard; /* an application's */
         (void)fprintf(out, "| `%s`%s%s%s | %s%s%s | %s |\n", row->name, row->alias != NULL ? " (also `" : "",
-                      row->alias != NULL ? row->alias : "", row->alias != NULL ? "`)" : "", row->standard[0] != '\0' ? "`" : "",
-                      row->standard, row->standard[0] != '\0' ? "`" : "", row->help);
+                      row->alias != NULL ? row->alias : "", row->alias != NULL ? "`)" : "", standard[0] != '\0' ? "`" : "",
+                      standard, standard[0] != '\0' ? "`" : "", row->help);
     }
 }
 

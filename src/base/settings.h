@@ -23,7 +23,8 @@ struct settings {
     const char *embedding_model, *embedding_base_url;
     const char *config_file; /* parley.json */
     const char *llm_base_url, *llm_model, *llm_fallbacks, *openai_api_key, *llm_proxy, *llm_ca_file;
-    const char *system_prompt;
+    const char *system_prompt, *title_model;
+    const char *secret_key; /* "": one is made and kept in the database */
     double temperature;
     int64_t max_tokens;
     int64_t history_messages;
@@ -39,11 +40,16 @@ struct settings {
     int64_t shutdown_ms;
     const char *log_level;
     const char *prefix; /* "", or starts with a slash and ends without one */
+    const char *cors_origins; /* origins with one space between two, or "*"; "": none */
     bool outlive_host;
     const char *redis_url;
 };
 
 extern struct settings settings;
+
+/* Gives a setting another default, before settings_load(), which says when it is unusable. `value` must live as long as the process. False: there is no such setting, or `value` is
+   NULL. */
+bool settings_standard(const char *name, const char *value);
 
 /* Reads environment and file. `program` is argv[0], from which the default places follow; `file` overrides PARLEY_CONFIG when it is not
    NULL. Complains on `complaints` (one line each: file, line, name, what is wrong) and returns false when a value is unusable, a named file

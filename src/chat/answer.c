@@ -18,23 +18,49 @@
 #include "dialect.h"
 #include "ending.h"
 
-struct answer *answer_new(const char *conversation, const char *id, const char *model)
+struct answer *answer_new(const struct answer_birth *birth)
 {
     struct answer *answer = mem_new(1, sizeof *answer);
     if (answer == NULL)
         return NULL;
+    if (birth->title != NULL && (answer->title = mem_copy(birth->title)) == NULL) {
+        mem_free(answer);
+        return NULL;
+    }
     atomic_store(&answer->references, 1);
-    (void)snprintf(answer->conversation, sizeof answer->conversation, "%s", conversation);
-    (void)snprintf(answer->id, sizeof answer->id, "%s", id);
-    (void)snprintf(answer->asked_model, sizeof answer->asked_model, "%s", model);
+    (void)snprintf(answer->conversation, sizeof answer->conversation, "%s", birth->conversation);
+    (void)snprintf(answer->id, sizeof answer->id, "%s", birth->id);
+    (void)snprintf(answer->asked_model, sizeof answer->asked_model, "%s", birth->model);
+    answer->user = birth->user;
+    answer->has_client_id = birth->client_id != NULL;
+    answer->stop_when_left = birth->stop_when_left;
     answer->created_s = clock_unix_ms() / 1000;
     answer->begun_ms = clock_mono_ms();
     answer->pos = 1; /* the `start` event has taken position 1 */
     answer->status = "streaming";
+    answer->usage = usage_none();
     buf_init(&answer->text, (size_t)settings.max_answer_bytes);
     buf_init(&answer->reasoning, (size_t)settings.max_answer_bytes);
     buf_init(&answer->events, LIMIT_EVENTS_BYTES);
     return answer;
+}
+
+bool answer_is_stored(const struct answer *answer)
+{
+    return answer->conversation[0] != '\0';
+}
+
+void answer_stop(struct answer *answer, enum stop_why why)
+{
+    int not_yet = STOP_NOT;
+    (void)atomic_compare_exchange_strong(&answer->stop_why, &not_yet, (int)why); /* the first reason counts */
+    atomic_store(&answer->stop, true);
+}
+
+const char *answer_shown(const struct answer *answer, size_t *len)
+{
+    *len = answer->text.len - answer->shown_text;
+    return answer->text.data + answer->shown_text;
 }
 
 void answer_hold(struct answer *answer)
@@ -50,7 +76,10 @@ void answer_release(struct answer *answer)
     buf_free(&answer->reasoning);
     buf_free(&answer->events);
     completion_result_free(&answer->result);
-    mem_free(answer->calls);
+    mem_free(answer->used);
+    for (size_t i = 0; i < sizeof answer->kept / sizeof answer->kept[0]; i++)
+        mem_free(answer->kept[i]);
+    mem_free(answer->title);
     mem_free(answer->runs);
     mem_free(answer);
 }
@@ -69,6 +98,7 @@ static void stream_free(struct stream *stream)
         loop_untick(&answer->tick);
         answer->ticking = false;
     }
+    loop_timer(&stream->pace, INT64_MAX);
     mem_free(stream->prefix);
     mem_free(stream->suffix);
     mem_free(stream);
@@ -82,7 +112,19 @@ static void stream_close(struct stream *stream)
     request_finish(request);
 }
 
-/* Sends the next piece of the log. False: there is none. */
+/* Whether text must wait, because the last was said a moment ago and the clients of this dialect need longer for it; a timer then goes on. Text that comes after silence never
+   waits. */
+static bool must_wait(struct stream *stream)
+{
+    int64_t due_ms = stream->last_text_ms + stream->dialect->pace_ms;
+    if (stream->dialect->pace_ms == 0 || stream->last_text_ms == 0 || due_ms <= loop_now_ms() || stream->answer->ended)
+        return false;
+    if (stream->pace.due_ms == INT64_MAX)
+        loop_timer(&stream->pace, due_ms);
+    return true;
+}
+
+/* Sends the next piece of the log. False: there is none, or not yet. */
 static bool send_next(struct stream *stream)
 {
     const struct answer *answer = stream->answer;
@@ -104,8 +146,12 @@ static bool send_next(struct stream *stream)
     size_t len = run->len - stream->offset;
     if (len > LIMIT_SSE_TEXT_BYTES)
         len = utf8_fit(bytes + stream->offset, LIMIT_SSE_TEXT_BYTES);
-    if (len > 0)
+    if (len > 0 && must_wait(stream))
+        return false;
+    if (len > 0) {
         stream->dialect->text(stream, bytes + stream->offset, len, run->pos + (int64_t)(stream->offset + len));
+        stream->last_text_ms = loop_now_ms();
+    }
     stream->offset += len;
     if (stream->offset < run->len)
         return true;
@@ -114,6 +160,18 @@ static bool send_next(struct stream *stream)
     stream->run++;
     stream->offset = 0;
     return true;
+}
+
+/* The client of a stream has left; the stream is freed. An answer that is for this client alone ends with it. */
+static void client_gone(void *arg)
+{
+    struct stream *stream = arg;
+    struct answer *answer = stream->answer;
+    log_info("a client left the answer %s", answer->id);
+    counter_client_left();
+    if (answer->stop_when_left && stream->next == NULL && answer->streams == stream && !answer->ended)
+        answer_stop(answer, STOP_LEFT);
+    stream_close(stream);
 }
 
 static bool is_at_end(const struct stream *stream)
@@ -125,19 +183,21 @@ static bool is_at_end(const struct stream *stream)
     return stream->run + 1 == answer->run_count && run->kind == RUN_TEXT && stream->offset == run->len;
 }
 
-void answer_name(const struct answer *answer, struct request *request)
+/* Adds the headers that name an answer whose HTTP status is a failure: the question is stored, and this is where to try again. */
+static void add_names(const struct answer *answer, struct request *request)
 {
     response_header(request, "Parley-Conversation", answer->conversation);
     response_header(request, "Parley-Message", answer->id);
 }
 
-/* A failure before anything was sent has a status of its own. True: the stream is closed. */
+/* A failure before anything was sent has a status of its own; without a stream, any failure. True: the stream is closed. */
 static bool refuse(struct stream *stream)
 {
     const struct answer *answer = stream->answer;
-    if (!answer->ended || answer->failure.outcome == OUTCOME_OK || answer->text.len + answer->reasoning.len > 0)
+    if (!answer->ended || answer->failure.outcome == OUTCOME_OK || (answer->opened && !stream->dialect->is_whole))
         return false;
-    answer_name(answer, stream->request);
+    if (answer_is_stored(answer))
+        add_names(answer, stream->request);
     response_failure(stream->request, &answer->failure);
     stream_close(stream);
     return true;
@@ -155,14 +215,28 @@ static bool open_stream(struct stream *stream)
     return false;
 }
 
+/* The end of an answer that is not streamed. */
+static void send_whole(struct stream *stream)
+{
+    if (refuse(stream))
+        return;
+    stream->dialect->end(stream);
+    stream_close(stream);
+}
+
 /* Sends a client what it has not had yet, as far as its socket takes it. Closes it when all is said or it has gone: *stream may be freed. */
 static void stream_pump(struct stream *stream, bool must_open)
 {
     const struct answer *answer = stream->answer;
+    if (stream->dialect->is_whole) {
+        if (answer->ended)
+            send_whole(stream);
+        return;
+    }
     if (!stream->open) {
-        if (refuse(stream))
+        if (!stream->dialect->is_eager && refuse(stream))
             return;
-        if (!must_open && !answer->ended && answer->text.len + answer->reasoning.len == 0)
+        if (!must_open && !stream->dialect->is_eager && !answer->ended && !answer->opened)
             return;
         if (!open_stream(stream))
             return;
@@ -178,8 +252,15 @@ static void stream_pump(struct stream *stream, bool must_open)
         sse_flush(stream->request);
         stream->last_sent_ms = loop_now_ms();
     }
-    if (over || request_is_gone(stream->request))
+    if (over)
         stream_close(stream);
+    else if (request_is_gone(stream->request)) /* a write may find out before the loop does */
+        client_gone(stream);
+}
+
+static void pace_due(struct timer *timer)
+{
+    stream_pump(timer->arg, false);
 }
 
 static void client_drained(void *arg)
@@ -187,12 +268,10 @@ static void client_drained(void *arg)
     stream_pump(arg, false);
 }
 
-static void client_gone(void *arg)
+/* A client that waits for a whole answer cannot be pinged; one that has closed its side is taken for gone where that stops the answer. */
+static bool has_left_silently(const struct stream *stream)
 {
-    struct stream *stream = arg;
-    log_info("a client left the answer %s", stream->answer->id);
-    counter_client_left();
-    stream_close(stream);
+    return stream->dialect->is_whole && stream->answer->stop_when_left && request_is_doubtful(stream->request);
 }
 
 /* Time: the head that must not wait longer, the ping after silence, the client that takes nothing. */
@@ -205,8 +284,10 @@ static void look_after(struct tick *tick, int64_t now_ms)
         next = stream->next;
         int64_t stalled = request_stalled_since(stream->request);
         int64_t silence_ms = request_is_doubtful(stream->request) && settings.heartbeat_ms > PROBE_MS ? PROBE_MS : settings.heartbeat_ms;
-        if (stalled != 0 && now_ms - stalled >= settings.client_stall_ms) {
+        if ((stalled != 0 && now_ms - stalled >= settings.client_stall_ms) || has_left_silently(stream)) {
             client_gone(stream);
+        } else if (stream->dialect->is_whole) {
+            continue;
         } else if (!stream->open && now_ms - stream->attached_ms >= settings.header_hold_ms) {
             stream_pump(stream, true);
         } else if (stream->open && stalled == 0 && now_ms - stream->last_sent_ms >= silence_ms) {
@@ -241,12 +322,12 @@ static void attach(struct task *task)
         answer->ticking = true;
     }
     if (!request_attach(stream->request, (struct request_owner){.drained = client_drained, .gone = client_gone, .arg = stream}))
-        stream_close(stream);
+        client_gone(stream);
     else
         stream_pump(stream, false);
 }
 
-bool answer_attach(struct answer *answer, struct request *request, const struct dialect *dialect)
+bool answer_attach(struct answer *answer, struct request *request, const struct dialect *dialect, bool with_usage)
 {
     struct attaching *attaching = mem_new(1, sizeof *attaching);
     struct stream *stream = mem_new(1, sizeof *stream);
@@ -255,7 +336,7 @@ bool answer_attach(struct answer *answer, struct request *request, const struct 
         mem_free(stream);
         return false;
     }
-    *stream = (struct stream){.request = request, .answer = answer, .dialect = dialect};
+    *stream = (struct stream){.request = request, .answer = answer, .dialect = dialect, .with_usage = with_usage, .pace = {.run = pace_due, .arg = stream, .due_ms = INT64_MAX}};
     *attaching = (struct attaching){.answer = answer, .stream = stream, .task = {.run = attach, .arg = attaching}};
     answer_hold(answer); /* the stream's */
     loop_post(&attaching->task);
@@ -288,6 +369,18 @@ static enum outcome make_room(struct buf *buf, const char *text, size_t len)
     return buf_reserve(buf, most) ? OUTCOME_OK : OUTCOME_NO_MEMORY;
 }
 
+/* Whether the last run is thinking that nobody has been told yet: then more of it may join it. */
+static bool may_join_thought(const struct answer *answer, size_t len)
+{
+    size_t last = answer->run_count - 1;
+    if (answer->run_count == 0 || answer->runs[last].kind != RUN_REASONING || answer->runs[last].len + len > LIMIT_SSE_TEXT_BYTES)
+        return false;
+    for (const struct stream *stream = answer->streams; stream != NULL; stream = stream->next)
+        if (stream->run > last)
+            return false;
+    return true;
+}
+
 static enum outcome add_event(void *arg, enum completion_event type, const char *text, size_t len)
 {
     struct answer *answer = arg;
@@ -299,13 +392,18 @@ static enum outcome add_event(void *arg, enum completion_event type, const char 
     if (answer->text.len + answer->reasoning.len == 0)
         counter_time(COUNTER_FIRST_TOKEN_TIME, loop_now_ms() - answer->begun_ms);
     struct run *last = answer->run_count > 0 ? &answer->runs[answer->run_count - 1] : NULL;
-    if (last == NULL || type != COMPLETION_TEXT || last->kind != RUN_TEXT)
+    bool joins = last != NULL && (type == COMPLETION_TEXT ? last->kind == RUN_TEXT : may_join_thought(answer, len));
+    if (!joins)
         last = add_run(answer, type == COMPLETION_TEXT ? RUN_TEXT : RUN_REASONING, before);
     if (last == NULL)
         return answer->run_count >= LIMIT_ANSWER_RUNS ? OUTCOME_ANSWER_TOO_LONG : OUTCOME_NO_MEMORY;
     utf8_add_repaired(buf, text, len);
     last->len += buf->len - before;
-    answer->pos += type == COMPLETION_TEXT ? (int64_t)(buf->len - before) : 1;
+    answer->opened = true;
+    if (type == COMPLETION_TEXT)
+        answer->pos += (int64_t)(buf->len - before);
+    else if (!joins)
+        answer->pos++;
     return OUTCOME_OK;
 }
 
@@ -323,32 +421,85 @@ static void pump_all(void *arg)
 struct event_call {
     struct answer *answer;
     const char *name, *json;
+    bool opens;
+    enum outcome outcome;
 };
+
+/* What came before a `clear_message` counts no more. */
+static void clear(struct answer *answer)
+{
+    answer->shown_text = answer->text.len;
+    answer->shown_runs = answer->run_count;
+}
 
 static void add_other(void *arg)
 {
-    const struct event_call *call = arg;
+    struct event_call *call = arg;
     struct answer *answer = call->answer;
     struct buf *events = &answer->events;
-    size_t before = events->len, len = strlen(call->name) + strlen(call->json) + 2;
-    struct run *run = buf_reserve(events, len) ? add_run(answer, RUN_EVENT, before) : NULL;
+    size_t before = events->len, json_len = strlen(call->json), most = strlen(call->name) + (utf8_valid(call->json, json_len) ? json_len : json_len * 3) + 2;
+    if (answer->ended)
+        return;
+    if (most > events->max - before || answer->run_count >= LIMIT_ANSWER_RUNS) {
+        call->outcome = OUTCOME_ANSWER_TOO_LONG;
+        return;
+    }
+    struct run *run = buf_reserve(events, most) ? add_run(answer, RUN_EVENT, before) : NULL;
     if (run == NULL) {
-        log_warning("an event of answer %s was left out: there is no room for it", answer->id);
+        call->outcome = OUTCOME_NO_MEMORY;
         return;
     }
     buf_add(events, call->name, strlen(call->name) + 1);
-    buf_add(events, call->json, strlen(call->json) + 1);
-    run->len = len;
+    utf8_add_repaired(events, call->json, json_len); /* an application's texts may be cut in the middle of a character */
+    buf_add_char(events, '\0');
+    run->len = events->len - before;
     answer->pos += 1;
+    if (call->opens) /* a title comes from a thread of its own while the turn's reads this one */
+        answer->opened = true;
+    if (strcmp(call->name, "clear_message") == 0)
+        clear(answer);
     pump_all(answer);
 }
 
-void answer_event(struct answer *answer, const char *name, json_object *content)
+enum outcome answer_event(struct answer *answer, const char *name, json_object *content, bool opens)
 {
-    struct event_call call = {answer, name, json_write(content)};
+    struct event_call call = {answer, name, json_write(content), opens, OUTCOME_OK};
+    struct buf clean;
+    buf_init(&clean, LIMIT_EVENTS_BYTES);
+    if (call.json != NULL && !utf8_valid(call.json, strlen(call.json))) { /* bad bytes can only be in its texts */
+        utf8_add_repaired(&clean, call.json, strlen(call.json));
+        call.json = buf_failed(&clean) ? NULL : clean.data;
+    }
     if (call.json != NULL)
         loop_call(add_other, &call);
+    else
+        call.outcome = OUTCOME_NO_MEMORY;
+    buf_free(&clean);
     json_object_put(content);
+    return call.outcome;
+}
+
+struct text_call {
+    struct answer *answer;
+    const char *text;
+    size_t len;
+    enum outcome outcome;
+};
+
+static void add_text(void *arg)
+{
+    struct text_call *call = arg;
+    if (call->answer->ended || call->len == 0)
+        return;
+    call->outcome = add_event(call->answer, COMPLETION_TEXT, call->text, call->len);
+    pump_all(call->answer);
+}
+
+enum outcome answer_text(struct answer *answer, const char *text, size_t len)
+{
+    struct text_call call = {answer, text, len, OUTCOME_OK};
+    loop_call(add_text, &call);
+    return call.outcome;
 }
 
 /* Who asked for one model is told that another one answers. */
@@ -362,7 +513,8 @@ static void tell_fallback(void *arg, const char *from, const char *to)
     json_object_object_add(said, "label", json_object_new_string("Another model answers"));
     json_object_object_add(said, "description", json_object_new_string(text));
     json_object_object_add(content, "content", said);
-    answer_event(arg, "live_update", content);
+    if (answer_event(arg, "live_update", content, false) != OUTCOME_OK) /* a failure to come still gets its status */
+        log_warning("a client was not told that another model answers");
 }
 
 struct completion_sink answer_sink(struct answer *answer)
@@ -383,7 +535,13 @@ static void end(void *arg)
     answer->status = call->ending->status;
     answer->result = call->ending->result;
     answer->failure = call->ending->failure;
-    answer->calls = call->ending->calls;
+    answer->usage = call->ending->usage;
+    answer->used = call->ending->used;
+    answer->used_count = call->ending->used_count;
+    answer->kept[0] = call->ending->events;
+    answer->kept[1] = call->ending->steps;
+    answer->kept[2] = call->ending->app_state;
+    answer->kept[3] = call->ending->rewritten;
     pump_all(answer);
 }
 

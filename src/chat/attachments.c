@@ -5,7 +5,9 @@
 
 #include <string.h>
 
+#include "../base/buf.h"
 #include "../base/json.h"
+#include "../base/limits.h"
 #include "../base/mem.h"
 
 static const char *const types[] = {"image/png", "image/jpeg", "image/webp", "image/gif"};
@@ -31,6 +33,15 @@ static bool is_base64(const char *text)
     static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     size_t len = strlen(text), plain = strspn(text, letters), marks = strspn(text + plain, "=");
     return len > 0 && len % 4 == 0 && marks <= 2 && plain + marks == len;
+}
+
+bool attachments_read_url(const char *url, struct completion_image *image)
+{
+    const char *type, *data = base64_of(url, &type);
+    if (data == NULL || !is_base64(data))
+        return false;
+    *image = (struct completion_image){.media_type = type, .base64 = data, .base64_len = strlen(data)};
+    return true;
 }
 
 enum outcome attachments_check(json_object *list, struct failure *failure)
@@ -72,6 +83,22 @@ bool attachments_read(const char *text, struct completion_image **images, size_t
     good = good && (most == 0 || *images != NULL);
     json_object_put(list);
     return good;
+}
+
+char *attachments_write(const struct completion_image *images, size_t count)
+{
+    struct buf text;
+    buf_init(&text, LIMIT_BODY_BYTES * (size_t)2);
+    buf_add_char(&text, '[');
+    for (size_t i = 0; i < count; i++) { /* neither type nor base64 has anything to escape */
+        buf_addf(&text, "%s{\"type\":\"image\",\"url\":\"data:%s;base64,", i > 0 ? "," : "", images[i].media_type);
+        buf_add(&text, images[i].base64, images[i].base64_len);
+        buf_add_text(&text, "\"}");
+    }
+    buf_add_char(&text, ']');
+    char *list = buf_take(&text);
+    buf_free(&text);
+    return list;
 }
 
 void attachments_free(struct completion_image *images, size_t count)

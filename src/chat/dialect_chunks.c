@@ -1,132 +1,81 @@
 /*
- * The dialect of POST /chat: `data:` lines with OpenAI's chat.completion.chunk objects, then `data: [DONE]`.
+ * The dialect of POST /chat: `data:` lines with OpenAI's chat.completion.chunk objects, then `data: [DONE]`; or one object.
  *
- * Source of the shape: OpenAI's API reference, "The chat completion chunk object"; our additions are conversation_id and message_id in the first chunk.
- * A chunk is the same for every piece of text but for the text: json-c writes it once per stream with an empty piece, and the two halves around it
- * are kept. The piece itself is written by json-c as well.
+ * Our additions to OpenAI's shape: conversation_id and message_id in the first chunk, usage in the last, and a member `parley` for events that OpenAI does not have. A chunk is the
+ * same for every piece of text but for the text: see dialect_keep_frame().
  */
-#include <stdio.h>
 #include <string.h>
 
-#include "../base/json.h"
-#include "../base/mem.h"
+#include "../http/response.h"
 #include "../http/sse.h"
 #include "dialect.h"
-
-/* A chunk with one choice; takes `delta`. A new reference. */
-static json_object *new_chunk(const struct answer *answer, json_object *delta, const char *finish_reason)
-{
-    char id[ID_BYTES + 16];
-    (void)snprintf(id, sizeof id, "chatcmpl-%s", answer->id);
-    json_object *chunk = json_object_new_object();
-    json_object *choices = json_object_new_array();
-    json_object *choice = json_object_new_object();
-    json_object_object_add(chunk, "id", json_object_new_string(id));
-    json_object_object_add(chunk, "object", json_object_new_string("chat.completion.chunk"));
-    json_object_object_add(chunk, "created", json_object_new_int64(answer->created_s));
-    json_object_object_add(chunk, "model", json_object_new_string(answer->asked_model) /* one name from the first to the last chunk */);
-    json_object_object_add(choice, "index", json_object_new_int(0));
-    json_object_object_add(choice, "delta", delta);
-    json_object_object_add(choice, "finish_reason", finish_reason != NULL ? json_object_new_string(finish_reason) : NULL);
-    json_object_array_add(choices, choice);
-    json_object_object_add(chunk, "choices", choices);
-    return chunk;
-}
-
-static json_object *new_delta(const char *key, const char *text, size_t len)
-{
-    json_object *delta = json_object_new_object();
-    if (key != NULL)
-        json_object_object_add(delta, key, json_object_new_string_len(text, (int)len));
-    return delta;
-}
-
-/* Writes `object` as one data line and puts it back. */
-static void send_object(struct stream *stream, json_object *object)
-{
-    sse_data(stream->request, json_write(object), "", "");
-    json_object_put(object);
-}
-
-/* Cuts an empty text chunk at the place where the text goes. */
-static bool prepare_frame(struct stream *stream)
-{
-    json_object *chunk = new_chunk(stream->answer, new_delta("content", "", 0), NULL);
-    const char *text = json_write(chunk), *mark = "\"content\":\"\"";
-    const char *at = text != NULL ? strstr(strstr(text, "\"delta\""), mark) : NULL; /* "delta" is there: we put it there */
-    if (at != NULL) {
-        at += strlen(mark) - 2;
-        stream->suffix = mem_copy(at + 2);
-        stream->prefix = mem_copy(text);
-        if (stream->prefix != NULL)
-            stream->prefix[at - text] = '\0';
-    }
-    json_object_put(chunk);
-    return stream->prefix != NULL && stream->suffix != NULL;
-}
+#include "event.h"
 
 static bool open_stream(struct stream *stream)
 {
-    if (!prepare_frame(stream))
+    const struct answer *answer = stream->answer;
+    if (!dialect_keep_frame(stream, dialect_chunk(answer, dialect_delta("content", "", 0), NULL), "\"content\":\"\""))
         return false;
-    json_object *delta = new_delta("content", "", 0);
+    json_object *delta = dialect_delta("content", "", 0);
     json_object_object_add(delta, "role", json_object_new_string("assistant"));
-    json_object *chunk = new_chunk(stream->answer, delta, NULL);
-    json_object_object_add(chunk, "conversation_id", json_object_new_string(stream->answer->conversation));
-    json_object_object_add(chunk, "message_id", json_object_new_string(stream->answer->id));
+    json_object *chunk = dialect_chunk(answer, delta, NULL);
+    json_object_object_add(chunk, "conversation_id", json_object_new_string(answer->conversation));
+    json_object_object_add(chunk, "message_id", json_object_new_string(answer->id));
     sse_begin(stream->request);
-    send_object(stream, chunk);
+    dialect_send(stream, chunk);
     return true;
-}
-
-static void send_text(struct stream *stream, const char *text, size_t len, int64_t pos)
-{
-    (void)pos;
-    static json_object *piece; /* used again for each piece, because it keeps its memory; only the loop's thread comes here */
-    if (piece == NULL)
-        piece = json_object_new_string("");
-    const char *json = json_object_set_string_len(piece, text, (int)len) ? json_write(piece) : NULL;
-    sse_data(stream->request, stream->prefix, json, stream->suffix);
 }
 
 static void send_reasoning(struct stream *stream, const char *text, size_t len, int64_t pos)
 {
     (void)pos;
-    send_object(stream, new_chunk(stream->answer, new_delta("reasoning_content", text, len), NULL)); /* the name that most servers use */
+    dialect_send(stream, dialect_chunk(stream->answer, dialect_delta("reasoning_content", text, len), NULL)); /* the name that most servers use */
 }
 
-/* Other events travel in a member of our own, beside an empty delta. */
 static void send_event(struct stream *stream, const char *name, const char *json, int64_t pos)
 {
     (void)pos;
-    json_object *chunk = new_chunk(stream->answer, new_delta(NULL, NULL, 0), NULL), *event = json_object_new_object();
-    json_object_object_add(event, "type", json_object_new_string(name));
-    json_object_object_add(event, "content", json_read_loose(json, strlen(json)));
-    json_object_object_add(chunk, "parley", event);
-    send_object(stream, chunk);
-}
-
-static void send_ping(struct stream *stream)
-{
-    sse_comment(stream->request);
+    json_object *chunk = dialect_chunk(stream->answer, dialect_delta(NULL, NULL, 0), NULL);
+    json_object_object_add(chunk, "parley", event_object(name, json));
+    dialect_send(stream, chunk);
 }
 
 static void send_end(struct stream *stream)
 {
     const struct answer *answer = stream->answer;
     if (answer->failure.outcome != OUTCOME_OK) {
-        json_object *object = json_object_new_object();
-        json_object_object_add(object, "error", dialect_error(&answer->failure));
-        send_object(stream, object);
+        dialect_send_failure(stream);
     } else {
-        const char *finish = answer->result.finish_reason[0] != '\0' ? answer->result.finish_reason : "stop";
-        json_object *chunk = new_chunk(answer, new_delta(NULL, NULL, 0), finish);
-        json_object_object_add(chunk, "usage", usage_object(&answer->result.usage));
-        send_object(stream, chunk);
+        json_object *chunk = dialect_chunk(answer, dialect_delta(NULL, NULL, 0), dialect_finish_reason(answer));
+        json_object_object_add(chunk, "usage", usage_object(&answer->usage));
+        dialect_send(stream, chunk);
     }
-    sse_data(stream->request, "[DONE]", "", "");
+    dialect_send_done(stream);
 }
 
 const struct dialect dialect_chunks = {
-    .open = open_stream, .text = send_text, .reasoning = send_reasoning, .event = send_event, .ping = send_ping, .end = send_end,
+    .open = open_stream, .text = dialect_text, .reasoning = send_reasoning, .event = send_event, .ping = dialect_ping, .end = send_end,
 };
+
+/* {response, conversation_id, message_id, model, usage}; reasoning and events beside it where there are any. */
+static void send_whole(struct stream *stream)
+{
+    const struct answer *answer = stream->answer;
+    json_object *object = json_object_new_object(), *events = events_shown(answer);
+    size_t len;
+    const char *text = answer_shown(answer, &len);
+    json_object_object_add(object, "response", json_object_new_string_len(text, (int)len));
+    json_object_object_add(object, "conversation_id", json_object_new_string(answer->conversation));
+    json_object_object_add(object, "message_id", json_object_new_string(answer->id));
+    json_object_object_add(object, "model", json_object_new_string(dialect_model(answer)));
+    json_object_object_add(object, "status", json_object_new_string(answer->status));
+    json_object_object_add(object, "usage", usage_object(&answer->usage));
+    if (answer->reasoning.len > 0)
+        json_object_object_add(object, "reasoning", json_object_new_string_len(answer->reasoning.data, (int)answer->reasoning.len));
+    if (events != NULL)
+        json_object_object_add(object, "events", events);
+    response_json(stream->request, 200, object);
+    json_object_put(object);
+}
+
+const struct dialect dialect_chunks_whole = {.is_whole = true, .end = send_whole};

@@ -69,7 +69,7 @@ static void send_end(struct stream *stream)
         return;
     }
     json_object_object_add(object, "status", json_object_new_string(answer->status));
-    json_object_object_add(object, "usage", usage_object(&answer->result.usage));
+    json_object_object_add(object, "usage", usage_object(&answer->usage));
     send_object(stream, "done", answer->pos + 1, object);
 }
 

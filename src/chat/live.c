@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -33,7 +34,9 @@ static struct {
     char process[ID_BYTES];
     enum live_count count;
     int64_t places; /* taken */
-    bool closed, ending;
+    int64_t asides; /* that go on */
+    atomic_bool closed;
+    bool ending;
     enum stop_why stop_all; /* STOP_NOT: not yet */
     struct answer *answers; /* being made */
     struct unsaved *unsaved;
@@ -47,25 +50,41 @@ const char *live_process(void)
 bool live_enter(void)
 {
     pthread_mutex_lock(&live.lock);
-    bool free_place = !live.closed && live.places < settings.max_streams;
+    bool free_place = !atomic_load(&live.closed) && live.places < settings.max_streams;
     live.places += free_place;
     pthread_mutex_unlock(&live.lock);
     return free_place;
 }
 
-void live_leave(void)
+/* Counts one less of something; live_wait() may be waiting for it. */
+static void count_down(int64_t *count)
 {
     pthread_mutex_lock(&live.lock);
-    if (--live.places == 0)
-        pthread_cond_broadcast(&live.changed); /* live_wait() may be waiting for it */
+    if (--*count == 0)
+        pthread_cond_broadcast(&live.changed);
     pthread_mutex_unlock(&live.lock);
 }
 
-static void stop(struct answer *answer, enum stop_why why)
+void live_leave(void)
 {
-    int not_yet = STOP_NOT;
-    (void)atomic_compare_exchange_strong(&answer->stop_why, &not_yet, (int)why); /* the first reason counts */
-    atomic_store(&answer->stop, true);
+    count_down(&live.places);
+}
+
+void live_begin_aside(void)
+{
+    pthread_mutex_lock(&live.lock);
+    live.asides++;
+    pthread_mutex_unlock(&live.lock);
+}
+
+void live_end_aside(void)
+{
+    count_down(&live.asides);
+}
+
+const atomic_bool *live_closed(void)
+{
+    return &live.closed;
 }
 
 void live_add(struct answer *answer)
@@ -76,7 +95,7 @@ void live_add(struct answer *answer)
     answer->next_live = live.answers;
     live.answers = answer;
     if (live.stop_all != STOP_NOT)
-        stop(answer, live.stop_all);
+        answer_stop(answer, live.stop_all);
     pthread_mutex_unlock(&live.lock);
 }
 
@@ -113,7 +132,7 @@ int live_stop_conversation(const char *conversation_id, enum stop_why why)
     pthread_mutex_lock(&live.lock);
     for (struct answer *answer = live.answers; answer != NULL; answer = answer->next_live)
         if (strcmp(answer->conversation, conversation_id) == 0) {
-            stop(answer, why);
+            answer_stop(answer, why);
             count++;
         }
     pthread_mutex_unlock(&live.lock);
@@ -125,14 +144,14 @@ void live_stop_all(enum stop_why why)
     pthread_mutex_lock(&live.lock);
     live.stop_all = why;
     for (struct answer *answer = live.answers; answer != NULL; answer = answer->next_live)
-        stop(answer, why);
+        answer_stop(answer, why);
     pthread_mutex_unlock(&live.lock);
 }
 
 void live_close(void)
 {
     pthread_mutex_lock(&live.lock);
-    live.closed = true;
+    atomic_store(&live.closed, true);
     pthread_mutex_unlock(&live.lock);
 }
 
@@ -147,9 +166,9 @@ bool live_wait(int64_t ms)
 {
     int64_t end_ms = clock_mono_ms() + ms;
     pthread_mutex_lock(&live.lock);
-    while (live.places > 0 && clock_mono_ms() < end_ms)
+    while (live.places + live.asides > 0 && clock_mono_ms() < end_ms)
         (void)wait_changed(end_ms - clock_mono_ms());
-    bool none = live.places == 0;
+    bool none = live.places + live.asides == 0;
     pthread_mutex_unlock(&live.lock);
     return none;
 }
@@ -162,7 +181,7 @@ static void stop_one(void *arg, const char *id)
     pthread_mutex_lock(&live.lock);
     for (struct answer *answer = live.answers; answer != NULL; answer = answer->next_live)
         if (strcmp(answer->id, id) == 0)
-            stop(answer, *why);
+            answer_stop(answer, *why);
     pthread_mutex_unlock(&live.lock);
 }
 
@@ -178,9 +197,11 @@ static answer_id *copy_ids(bool unsaved, size_t *count)
         return NULL; /* the next round tries again, and several may be missed */
     pthread_mutex_lock(&live.lock);
     for (const struct answer *answer = live.answers; answer != NULL && *count < room; answer = answer->next_live)
-        memcpy(ids[(*count)++], answer->id, ID_BYTES);
+        if (answer_is_stored(answer))
+            memcpy(ids[(*count)++], answer->id, ID_BYTES);
     for (const struct unsaved *one = unsaved ? live.unsaved : NULL; one != NULL && *count < room; one = one->next)
-        memcpy(ids[(*count)++], one->answer->id, ID_BYTES);
+        if (answer_is_stored(one->answer))
+            memcpy(ids[(*count)++], one->answer->id, ID_BYTES);
     pthread_mutex_unlock(&live.lock);
     return ids;
 }

@@ -2,18 +2,17 @@
  * Which answers this process is making now: how many may be, and how one is stopped.
  *
  * A keeper thread sleeps while there are none. While there are, it writes their heartbeats to the database, reads there who asked for a stop in another process, and
- * stores what could not be stored when it ended, and adds what was counted to the counters there. The log of answers that clients can re-attach to will be written by it too. Neighbours: turn.c (enters and
+ * stores what could not be stored when it ended, and adds what was counted to the counters there. Neighbours: turn.c (enters and
  * leaves), ending.h, store/message.h.
  */
 #ifndef PARLEY_LIVE_H
 #define PARLEY_LIVE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "answer.h"
-
-enum stop_why { STOP_NOT, STOP_BY_USER, STOP_DELETED, STOP_SHUTDOWN };
 
 /* What MAX_STREAMS bounds: the answers of this process, or those of all processes that share the database. */
 enum live_count { LIVE_COUNT_OWN, LIVE_COUNT_ALL };
@@ -34,6 +33,13 @@ const char *live_process(void);
 bool live_enter(void);
 void live_leave(void);
 
+/* What goes on beside answers, such as thinking about a title: it takes no place, but live_wait() waits for it, and it had better end soon once live_closed() says so. */
+void live_begin_aside(void);
+void live_end_aside(void);
+
+/* Whether live_close() was called: a flag for completion_run() to be cancelled by. */
+const atomic_bool *live_closed(void);
+
 /* Lists and unlists an answer while it is being made. One that comes after live_stop_all() is stopped at once. */
 void live_add(struct answer *answer);
 void live_remove(struct answer *answer);
@@ -47,7 +53,7 @@ int live_stop_conversation(const char *conversation_id, enum stop_why why);
 /* No more answers from now on: live_enter() says no. */
 void live_close(void);
 
-/* Waits until no place is taken, at most `ms`. Whether that was reached. */
+/* Waits until no place is taken and nothing goes on aside, at most `ms`. Whether that was reached. */
 bool live_wait(int64_t ms);
 
 /* Stops all answers, those that are about to be listed too. */

@@ -6,16 +6,19 @@
 #include <string.h>
 
 #include "../base/buf.h"
+#include "../base/json.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
 #include "../llm/tokens.h"
 #include "../store/message.h"
 #include "attachments.h"
+#include "steps.h"
 
 struct reading {
-    struct prompt *prompt;
-    size_t room;
+    struct prompt *prompt; /* newest first, until all is read */
     bool failed;
+    bool is_question;     /* the next row is the question itself … */
+    bool is_confirmation; /* … which has no text: it confirms calls of the answer before it */
 };
 
 static char *copy_bytes(const char *bytes, size_t len)
@@ -24,6 +27,23 @@ static char *copy_bytes(const char *bytes, size_t len)
     if (copy != NULL)
         memcpy(copy, bytes, len);
     return copy;
+}
+
+bool prompt_add(struct prompt *prompt, struct completion_message *message)
+{
+    enum { ROOM = 24 };
+    if (prompt->messages == NULL || prompt->count == prompt->room) {
+        size_t room = prompt->room > 0 ? prompt->room * 2 : ROOM;
+        struct completion_message *messages = mem_resize(prompt->messages, room * sizeof *messages);
+        if (messages == NULL) {
+            step_free(message);
+            return false;
+        }
+        prompt->messages = messages;
+        prompt->room = room;
+    }
+    prompt->messages[prompt->count++] = *message;
+    return true;
 }
 
 /* Puts an older message before one of the same role. */
@@ -64,13 +84,84 @@ static bool keep_more(struct completion_message *message, const struct message *
     return message->state != NULL && message->state_wire != NULL;
 }
 
-static void free_message(struct completion_message *message)
+/* The results of tools that stand last so far: those of the calls of the message that comes next. */
+static size_t last_results(const struct prompt *prompt)
 {
-    attachments_free((struct completion_image *)message->images, message->image_count);
-    mem_free((char *)message->content);
-    mem_free((char *)message->reasoning);
-    mem_free((char *)message->state);
-    mem_free((char *)message->state_wire);
+    size_t count = 0;
+    while (count < prompt->count && prompt->messages[prompt->count - 1 - count].role == COMPLETION_TOOL)
+        count++;
+    return count;
+}
+
+static bool has_result(const struct completion_message *results, size_t count, const char *call_id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(results[i].call_id, call_id) == 0)
+            return true;
+    return false;
+}
+
+/* Each call that has no result gets one, or no provider would take the conversation. */
+static bool close_calls(struct prompt *prompt, const struct completion_message *caller)
+{
+    static const char said[] = "This call was not made: the user has not confirmed it, or has stopped the answer before.";
+    size_t count = last_results(prompt), first = prompt->count - count;
+    for (size_t i = caller->call_count; i > 0; i--) {
+        const struct completion_call *call = &caller->calls[i - 1];
+        if (count > 0 && has_result(prompt->messages + first, count, call->id))
+            continue;
+        struct completion_message result = {.role = COMPLETION_TOOL, .content = mem_copy(said), .content_len = sizeof said - 1,
+                                            .call_id = mem_copy(call->id), .call_name = mem_copy(call->name), .is_error = true};
+        bool good = result.content != NULL && result.call_id != NULL && result.call_name != NULL;
+        if (!good)
+            step_free(&result);
+        if (!good || !prompt_add(prompt, &result))
+            return false;
+    }
+    return true;
+}
+
+/* The steps of an answer, the last first. `is_open`: its last calls are about to be confirmed. */
+static bool take_steps(struct prompt *prompt, json_object *steps, bool is_open)
+{
+    for (size_t i = json_object_array_length(steps); i > 0; i--) {
+        struct completion_message message;
+        if (!step_read(json_object_array_get_idx(steps, i - 1), &message))
+            return false;
+        bool is_nothing = message.role == COMPLETION_ASSISTANT && message.call_count == 0 && message.content_len == 0;
+        bool is_pending = is_open && last_results(prompt) == prompt->count;
+        bool good = message.call_count == 0 || is_pending || close_calls(prompt, &message);
+        if (is_nothing || !good)
+            step_free(&message);
+        if (!good || (!is_nothing && !prompt_add(prompt, &message)))
+            return false;
+    }
+    return true;
+}
+
+/* Takes a row that is a text, in other words if there are any. */
+static void take_text(struct reading *reading, const struct message *row, const char *other)
+{
+    struct prompt *prompt = reading->prompt;
+    struct message said = *row;
+    if (other != NULL) {
+        said.content = other;
+        said.content_len = strlen(other);
+    }
+    if (said.content_len == 0)
+        return;
+    enum completion_role role = strcmp(row->role, "user") == 0 ? COMPLETION_USER : COMPLETION_ASSISTANT;
+    struct completion_message *newer = prompt->count > 0 ? &prompt->messages[prompt->count - 1] : NULL;
+    if (newer != NULL && newer->role == role && newer->call_count == 0) {
+        reading->failed = !join(newer, &said);
+        return;
+    }
+    struct completion_message message = {.role = role, .content = copy_bytes(said.content, said.content_len), .content_len = said.content_len};
+    reading->failed = message.content == NULL || !keep_more(&message, row);
+    if (reading->failed)
+        step_free(&message);
+    else
+        reading->failed = !prompt_add(prompt, &message);
 }
 
 /* Rows come newest first. */
@@ -78,30 +169,44 @@ static void take_row(void *arg, const struct message *row)
 {
     struct reading *reading = arg;
     struct prompt *prompt = reading->prompt;
-    if (reading->failed || row->content_len == 0)
-        return;
     enum completion_role role = strcmp(row->role, "user") == 0 ? COMPLETION_USER : COMPLETION_ASSISTANT;
-    if (prompt->count > 0 && prompt->messages[prompt->count - 1].role == role) {
-        reading->failed = !join(&prompt->messages[prompt->count - 1], row);
+    bool is_confirmation = reading->is_confirmation;
+    if (reading->is_question)
+        reading->is_confirmation = row->content_len == 0;
+    reading->is_question = false;
+    if (reading->failed)
+        return;
+    if (role == COMPLETION_ASSISTANT && row->app_state != NULL && prompt->app_state == NULL && (prompt->app_state = mem_copy(row->app_state)) == NULL) {
+        reading->failed = true;
         return;
     }
-    char *content = prompt->count < reading->room ? copy_bytes(row->content, row->content_len) : NULL;
-    if (content != NULL)
-        prompt->messages[prompt->count++] = (struct completion_message){.role = role, .content = content, .content_len = row->content_len};
-    reading->failed = content == NULL || !keep_more(&prompt->messages[prompt->count - 1], row);
+    json_object *steps = row->steps != NULL ? json_read_loose(row->steps, strlen(row->steps)) : NULL;
+    if (json_object_is_type(steps, json_type_array) && json_object_array_length(steps) > 0) {
+        if (role == COMPLETION_USER)
+            take_text(reading, row, json_text(json_object_array_get_idx(steps, 0), "content", NULL)); /* words that stand for the user's */
+        else
+            reading->failed = !take_steps(prompt, steps, is_confirmation);
+        json_object_put(steps);
+        return;
+    }
+    json_object_put(steps);
+    take_text(reading, row, NULL);
 }
 
 /* Takes the first `count` messages away. */
 static void drop_first(struct prompt *prompt, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        free_message(&prompt->messages[i]);
+    if (count == 0)
+        return;
+    for (size_t i = prompt->borrowed; i < count; i++)
+        step_free(&prompt->messages[i]);
+    prompt->borrowed -= count < prompt->borrowed ? count : prompt->borrowed;
     prompt->count -= count;
     memmove(prompt->messages, prompt->messages + count, prompt->count * sizeof *prompt->messages);
 }
 
-/* Where to begin when the messages before number `first` are too many: with the user, at `first` or later, because neither an answer nor the result of a tool is anything without what came
-   before it; earlier where the user has not said anything since. */
+/* Where to begin when the messages before number `first` are too many: with the user, at `first` or later, because neither an answer nor the result of a tool is anything without
+   what came before it; earlier where the user has not said anything since. */
 static size_t find_start(const struct prompt *prompt, size_t first)
 {
     for (size_t i = first; i < prompt->count; i++)
@@ -159,16 +264,14 @@ bool prompt_halve(struct prompt *prompt)
 
 enum outcome prompt_read(struct prompt *prompt, int64_t user, const char *question, struct failure *failure)
 {
-    struct reading reading = {.prompt = prompt, .room = (size_t)settings.history_messages};
-    *prompt = (struct prompt){.messages = mem_new(reading.room, sizeof *prompt->messages)};
-    if (prompt->messages == NULL)
-        return fail_no_memory(failure);
-    enum outcome outcome = message_history(user, question, (int)reading.room, take_row, &reading, failure);
+    struct reading reading = {.prompt = prompt, .is_question = true};
+    *prompt = (struct prompt){0};
+    enum outcome outcome = message_history(user, question, (int)settings.history_messages, take_row, &reading, failure);
     if (outcome != OUTCOME_OK)
         return outcome;
     if (reading.failed)
         return fail_no_memory(failure);
-    if (prompt->count == 0)
+    if (reading.is_question)
         return fail(failure, OUTCOME_NOT_FOUND, "The question was deleted.");
     for (size_t i = 0; i < prompt->count / 2; i++) { /* oldest first */
         struct completion_message other = prompt->messages[i];
@@ -179,10 +282,37 @@ enum outcome prompt_read(struct prompt *prompt, int64_t user, const char *questi
     return OUTCOME_OK;
 }
 
+enum outcome prompt_borrow(struct prompt *prompt, const struct completion_message *messages, size_t count, struct failure *failure)
+{
+    *prompt = (struct prompt){.messages = mem_new(count + 1, sizeof *messages), .count = count, .room = count + 1, .borrowed = count};
+    if (prompt->messages == NULL) {
+        *prompt = (struct prompt){0};
+        return fail_no_memory(failure);
+    }
+    memcpy(prompt->messages, messages, count * sizeof *messages);
+    drop_first(prompt, find_start(prompt, 0)); /* a greeting, say */
+    return OUTCOME_OK;
+}
+
+void prompt_rewrite_last(struct prompt *prompt, char *text)
+{
+    struct completion_message *last = &prompt->messages[prompt->count - 1];
+    if (prompt->count > prompt->borrowed) {
+        mem_free((char *)last->content);
+    } else {
+        mem_free(prompt->rewritten);
+        prompt->rewritten = text;
+    }
+    last->content = text;
+    last->content_len = strlen(text);
+}
+
 void prompt_free(struct prompt *prompt)
 {
-    for (size_t i = 0; i < prompt->count; i++)
-        free_message(&prompt->messages[i]);
+    for (size_t i = prompt->borrowed; i < prompt->count; i++)
+        step_free(&prompt->messages[i]);
     mem_free(prompt->messages);
+    mem_free(prompt->rewritten);
+    mem_free(prompt->app_state);
     *prompt = (struct prompt){0};
 }

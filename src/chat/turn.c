@@ -7,87 +7,38 @@
 
 #include "../base/clock.h"
 #include "../base/counter.h"
-#include "../base/json.h"
 #include "../base/log.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
-#include "../llm/model.h"
-#include "../llm/tokens.h"
 #include "../store/message.h"
 #include "ending.h"
 #include "live.h"
-#include "prompt.h"
+#include "making.h"
 #include "title.h"
+#include "titler.h"
 
-/* The tool calls of an answer as the database keeps them: a text of the caller's, or NULL when there are none (or no memory for them). */
-static char *write_calls(const struct completion_result *result)
+static turn_maker *make = NULL;
+
+void turn_use(turn_maker *maker, bool (*titler)(const char *message, char *title, size_t size))
 {
-    if (result->call_count == 0)
-        return NULL;
-    json_object *list = json_object_new_array();
-    for (size_t i = 0; i < result->call_count; i++) {
-        const struct completion_call *call = &result->calls[i];
-        json_object *object = json_object_new_object();
-        json_object_object_add(object, "id", json_object_new_string(call->id));
-        json_object_object_add(object, "name", json_object_new_string(call->name));
-        json_object_object_add(object, "arguments", json_object_new_string(call->arguments));
-        if (call->state != NULL)
-            json_object_object_add(object, "state", json_object_new_string(call->state));
-        json_object_array_add(list, object);
-    }
-    const char *text = json_write(list);
-    char *copy = text != NULL ? mem_copy(text) : NULL;
-    json_object_put(list);
-    return copy;
+    make = maker;
+    titler_use(titler);
 }
 
-/* Providers that do not count are counted for, roughly; what it cost follows from the table when the provider does not say. */
-static void complete_usage(const struct answer *answer, const struct prompt *prompt, const char *system, struct completion_result *result)
+struct turn turn_none(void)
 {
-    struct usage *usage = &result->usage;
-    if (result->provider == NULL)
-        return;
-    if (answer->text.len + answer->reasoning.len > 0 && (usage->prompt_tokens == USAGE_UNKNOWN || usage->completion_tokens == USAGE_UNKNOWN)) {
-        usage->prompt_tokens = prompt_tokens(prompt) + tokens_estimate(system, strlen(system));
-        usage->completion_tokens = tokens_estimate(answer->text.data, answer->text.len) + tokens_estimate(answer->reasoning.data, answer->reasoning.len);
-        usage->estimated = true;
-    }
-    usage->cost = result->cost >= 0 ? result->cost : model_cost(result->provider, result->model, usage);
+    return (struct turn){
+        .user_name = "",
+        .is_stored = true,
+        .message = "",
+        .metadata = "{}",
+        .temperature = settings.temperature,
+        .max_tokens = settings.max_tokens,
+        .seed = COMPLETION_NO_SEED,
+    };
 }
 
-/* Asks the model and waits for the end. A conversation that is too long for it, although it looked as if it would fit, is tried once more with half of it. */
-static enum outcome ask(const struct turn *turn, struct answer *answer, const char *question, struct completion_result *result, struct failure *failure)
-{
-    const char *system = turn->system != NULL ? turn->system : settings.system_prompt;
-    struct prompt prompt;
-    *result = (struct completion_result){.usage = usage_none(), .cost = -1};
-    enum outcome outcome = prompt_read(&prompt, turn->user, question, failure);
-    if (outcome == OUTCOME_OK) {
-        struct completion_sink sink = answer_sink(answer);
-        prompt_fit(&prompt, completion_context(turn->model), turn->max_tokens + tokens_estimate(system, strlen(system)));
-        struct completion_request request = {
-            .model = turn->model,
-            .system = system,
-            .messages = prompt.messages,
-            .message_count = prompt.count,
-            .temperature = turn->temperature,
-            .max_tokens = turn->max_tokens,
-            .seed = COMPLETION_NO_SEED,
-        };
-        outcome = completion_run(&request, &sink, &answer->stop, result, failure);
-        if (outcome == OUTCOME_CONTEXT_TOO_LONG && !result->begun && prompt_halve(&prompt)) {
-            completion_result_free(result);
-            request.messages = prompt.messages;
-            request.message_count = prompt.count;
-            outcome = completion_run(&request, &sink, &answer->stop, result, failure);
-        }
-        complete_usage(answer, &prompt, system, result);
-    }
-    prompt_free(&prompt);
-    return outcome;
-}
-
-/* The five endings (design section 5); the fifth, a killed worker, is found by store/message.c. A client that left changes nothing here. */
+/* The five endings (docs/turn.md); the fifth, a killed worker, is found by store/message.c. A client that left changes nothing here, unless the turn stops with it. */
 static const char *name_ending(enum outcome outcome, const struct answer *answer, struct failure *failure)
 {
     switch (outcome) {
@@ -96,7 +47,7 @@ static const char *name_ending(enum outcome outcome, const struct answer *answer
         return "done";
     case OUTCOME_STOPPED:
         if (atomic_load(&answer->stop_why) == STOP_SHUTDOWN) {
-            (void)fail(failure, answer->text.len + answer->reasoning.len > 0 ? OUTCOME_INTERRUPTED : OUTCOME_OVERLOADED, "The server was stopped while this answer was being written.");
+            (void)fail(failure, answer->opened ? OUTCOME_INTERRUPTED : OUTCOME_OVERLOADED, "The server was stopped while this answer was being written.");
             return "interrupted";
         }
         failure->outcome = OUTCOME_OK;
@@ -133,6 +84,8 @@ static enum outcome refuse_answer(const struct message_begin *begin, struct fail
 {
     struct failure trouble;
     (void)fail_no_memory(failure);
+    if (begin->conversation[0] == '\0')
+        return failure->outcome; /* it is not stored */
     struct message_end end = {.id = begin->answer, .process = live_process(), .status = "error", .content = "", .usage = usage_none(),
                               .error_code = outcome_code(failure->outcome), .error_message = failure->message};
     if (message_end_turn(&end, &trouble) != OUTCOME_OK)
@@ -143,49 +96,92 @@ static enum outcome refuse_answer(const struct message_begin *begin, struct fail
 static void count(const struct answer *answer, const struct ending *ending)
 {
     counter_answer(ending->status);
-    counter_tokens(&ending->result.usage);
+    counter_tokens(&ending->usage);
     counter_time(COUNTER_ANSWER_TIME, clock_mono_ms() - answer->begun_ms);
     if (ending->failure.outcome != OUTCOME_OK)
         counter_answer_failure(ending->failure.outcome);
 }
 
+/* Has the answer made, and names how that ended. */
+static void run(const struct turn *turn, const char *question, struct answer *answer, struct ending *ending)
+{
+    struct making making;
+    enum outcome outcome = making_begin(&making, turn, question, answer, &ending->failure);
+    if (outcome == OUTCOME_OK)
+        outcome = make(&making, &ending->failure);
+    ending->status = name_ending(outcome, answer, &ending->failure);
+    making_end(&making, ending);
+    making_free(&making);
+}
+
 /* Makes the answer that a turn has begun with. The turn's place is taken. */
-static enum outcome make_answer(const struct turn *turn, const struct message_begin *begin, struct request *request, const struct dialect *dialect,
-                                struct answer **finished, struct failure *failure)
+static enum outcome make_answer(const struct turn *turn, const struct message_begin *begin, struct request *request, const struct dialect *dialect, bool with_usage,
+                                struct failure *failure)
 {
     char model[LIMIT_MODEL_NAME_BYTES];
     completion_model_name(turn->model, model);
-    struct answer *answer = answer_new(begin->conversation, begin->answer, model);
-    bool attached = answer != NULL && dialect != NULL && answer_attach(answer, request, dialect);
-    if (answer == NULL || (dialect != NULL && !attached)) {
+    struct answer_birth birth = {
+        .user = turn->user,
+        .conversation = turn->is_stored ? begin->conversation : "",
+        .id = begin->answer,
+        .model = model,
+        .title = turn->is_stored && begin->is_new ? begin->title : NULL,
+        .client_id = turn->client_id,
+        .stop_when_left = turn->stop_when_left,
+    };
+    struct answer *answer = answer_new(&birth);
+    if (answer == NULL || !answer_attach(answer, request, dialect, with_usage)) {
         if (answer != NULL)
             answer_release(answer);
         return refuse_answer(begin, failure);
     }
-    live_add(answer);
     struct ending ending = {0};
-    enum outcome outcome = ask(turn, answer, begin->question, &ending.result, &ending.failure);
-    ending.status = name_ending(outcome, answer, &ending.failure);
-    ending.calls = write_calls(&ending.result);
-    store_end(answer, &ending);
+    live_add(answer);
+    run(turn, begin->question, answer, &ending);
+    if (turn->is_stored)
+        store_end(answer, &ending);
     count(answer, &ending);
     live_remove(answer);
     answer_end(answer, &ending);
-
-    if (!attached && ending.failure.outcome == OUTCOME_OK) {
-        *finished = answer;
-        return OUTCOME_OK;
-    }
-    if (!attached) {
-        *failure = ending.failure;
-        answer_name(answer, request);
-    }
+    if (!turn->is_stored)
+        ending_count(answer);
     answer_release(answer);
-    return attached ? OUTCOME_DETACHED : failure->outcome;
+    return OUTCOME_DETACHED;
 }
 
-enum outcome turn_run(const struct turn *turn, struct request *request, const struct dialect *dialect, struct answer **finished,
-                      struct failure *failure)
+/* Texts of the client's history as the database takes them, up to the question, which is stored by itself; what else there is (calls, results of tools) was for the model.
+   To be freed with mem_free(). */
+static struct message_past *past_of(const struct turn *turn, size_t *count)
+{
+    *count = 0;
+    size_t most = turn->message_count;
+    while (most > 0 && turn->messages[--most].role != COMPLETION_USER)
+        continue;
+    struct message_past *past = mem_new(most > 0 ? most : 1, sizeof *past);
+    for (size_t i = 0; past != NULL && i < most; i++) {
+        const struct completion_message *message = &turn->messages[i];
+        if (message->role != COMPLETION_TOOL && message->content_len > 0)
+            past[(*count)++] = (struct message_past){message->role == COMPLETION_USER ? "user" : "assistant", message->content, message->content_len};
+    }
+    return past;
+}
+
+/* Stores the question; of a turn that is not stored, only names the answer. */
+static enum outcome begin_turn(const struct turn *turn, struct message_begin *begin, struct failure *failure)
+{
+    if (!turn->is_stored)
+        return id_new(begin->answer) ? OUTCOME_OK : fail(failure, OUTCOME_INTERNAL, "The server has no random numbers.");
+    struct message_past *past = past_of(turn, &begin->history_count);
+    if (past == NULL)
+        return fail_no_memory(failure);
+    begin->history = past;
+    enum outcome outcome = message_begin_turn(begin, failure);
+    mem_free(past);
+    begin->history = NULL;
+    return outcome;
+}
+
+enum outcome turn_run(const struct turn *turn, struct request *request, const struct dialect *dialect, bool with_usage, struct failure *failure)
 {
     if (!live_enter())
         return message_overloaded(failure);
@@ -201,12 +197,13 @@ enum outcome turn_run(const struct turn *turn, struct request *request, const st
         .title = title,
         .metadata = turn->metadata,
         .attachments = turn->attachments,
+        .client_id = turn->client_id,
         .process = live_process(),
         .max_running = live_most(),
     };
-    enum outcome outcome = message_begin_turn(&begin, failure);
+    enum outcome outcome = begin_turn(turn, &begin, failure);
     if (outcome == OUTCOME_OK) /* from here on the answer is in the database, and every way out stores its end */
-        outcome = make_answer(turn, &begin, request, dialect, finished, failure);
+        outcome = make_answer(turn, &begin, request, dialect, with_usage, failure);
     live_leave();
     return outcome;
 }

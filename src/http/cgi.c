@@ -269,8 +269,8 @@ static enum refusal explain_end(const struct forward *forward)
     return ended == forward->pid && WIFEXITED(status) && WEXITSTATUS(status) == CGI_EXIT_BUSY ? REFUSE_BUSY : REFUSE_BROKEN;
 }
 
-/* RFC 3875 section 4.1.2: no CONTENT_LENGTH means no body, and some hosts never end the standard input of such a request. But a chunked request has no length either; its body ends with
-   standard input. */
+/* RFC 3875 section 4.1.2: no CONTENT_LENGTH means no body, and some hosts never end the standard input of such a request. But a chunked request has no length either; its body ends
+   with standard input. */
 static int64_t announced_body(void)
 {
     const char *length = getenv("CONTENT_LENGTH"), *method = getenv("REQUEST_METHOD");

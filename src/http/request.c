@@ -36,6 +36,14 @@ bool request_any_variable(const struct request *request, const char *name, const
     return false;
 }
 
+size_t request_count_variables(const struct request *request, const char *name)
+{
+    size_t len = strlen(name), count = 0;
+    for (char **variable = request->fcgi.envp; variable != NULL && *variable != NULL; variable++)
+        count += strncmp(*variable, name, len) == 0 && (*variable)[len] == '=' && (*variable)[len + 1] != '\0';
+    return count;
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t len = strlen(text), end_len = strlen(end);
@@ -57,6 +65,16 @@ static bool is_script(const struct request *request, const char *script)
     return cgi_is_asked() || access(request_variable(request, "SCRIPT_FILENAME"), F_OK) == 0;
 }
 
+/* How many bytes of a text are UTF-8. */
+static size_t valid_len(const char *text)
+{
+    size_t len = strlen(text), at = 0;
+    uint32_t code;
+    for (int n; at < len && (n = utf8_read(text + at, len - at, &code)) > 0; at += (size_t)n)
+        continue;
+    return at;
+}
+
 /* The path that routes are matched on. Servers disagree on where they cut it (SCRIPT_NAME + PATH_INFO is always the whole), and behind a
    script in cgi-bin only PATH_INFO is ours. */
 static void find_path(struct request *request)
@@ -66,22 +84,22 @@ static void find_path(struct request *request)
     request->is_script = is_script(request, script);
     if (request->is_script || strcmp(script, "/") == 0)
         script = "";
-    if (strlen(script) + strlen(info) > LIMIT_PATH_BYTES)
-        return;
     char whole[LIMIT_PATH_BYTES + 1];
-    (void)snprintf(whole, sizeof whole, "%s%s", script, info);
+    (void)snprintf(whole, sizeof whole, "%s%s", script, info); /* a longer one is cut */
     const char *path = request->is_script ? info : below_prefix(whole);
     (void)snprintf(request->path, sizeof request->path, "%s", request->is_script && *info == '\0' ? "/" : path);
-    if (request->path[0] != '/' || !utf8_valid(request->path, strlen(request->path)))
-        request->path[0] = '\0';
+    size_t good = valid_len(request->path);
+    request->path_is_bad = request->path[0] != '/' || request->path[good] != '\0' || strlen(script) + strlen(info) > LIMIT_PATH_BYTES;
+    request->path[good] = '\0';
 }
 
 bool request_use_path_info(struct request *request)
 {
     const char *info = request_variable(request, "PATH_INFO");
-    if (info[0] != '/' || strcmp(info, request->path) == 0 || strlen(info) > LIMIT_PATH_BYTES || !utf8_valid(info, strlen(info)))
+    if (info[0] != '/' || strcmp(info, request_path(request)) == 0 || strlen(info) > LIMIT_PATH_BYTES || !utf8_valid(info, strlen(info)))
         return false;
     (void)snprintf(request->path, sizeof request->path, "%s", info);
+    request->path_is_bad = false;
     return true;
 }
 
@@ -99,9 +117,10 @@ static bool is_path(const char *uri)
 size_t request_prefix(const struct request *request, const char **prefix)
 {
     const char *uri = request_variable(request, "REQUEST_URI");
-    size_t len = strcspn(uri, "?#"), path_len = strlen(request->path);
+    const char *path = request_path(request);
+    size_t len = strcspn(uri, "?#"), path_len = strlen(path);
     *prefix = uri;
-    if (is_path(uri) && len >= path_len && strncmp(uri + len - path_len, request->path, path_len) == 0)
+    if (is_path(uri) && len >= path_len && strncmp(uri + len - path_len, path, path_len) == 0)
         return len - path_len;
     *prefix = request->is_script && is_path(request_variable(request, "SCRIPT_NAME")) ? request_variable(request, "SCRIPT_NAME") : settings.prefix;
     return strlen(*prefix);
@@ -130,12 +149,20 @@ struct request *request_open(int fd)
     return request;
 }
 
+/* Files take GET and HEAD only; for other methods apache.conf shows what the program says, which Apache then asks by GET, saying what the method was. For OPTIONS that
+   counts: a browser asks about the address, file or not. Clients cannot set a variable of this name. */
 const char *request_method(const struct request *request)
 {
-    return request_variable(request, "REQUEST_METHOD");
+    bool was_options = strcmp(request_variable(request, "REDIRECT_REQUEST_METHOD"), "OPTIONS") == 0;
+    return was_options ? "OPTIONS" : request_variable(request, "REQUEST_METHOD");
 }
 
 const char *request_path(const struct request *request)
+{
+    return request->path_is_bad ? "" : request->path;
+}
+
+const char *request_path_beginning(const struct request *request)
 {
     return request->path;
 }

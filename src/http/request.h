@@ -21,6 +21,7 @@ struct request;
 /* What the client asked for. The texts belong to the request. */
 const char *request_method(const struct request *request);
 const char *request_path(const struct request *request); /* decoded, starts with a slash; "" when it cannot be used */
+const char *request_path_beginning(const struct request *request); /* of a path that cannot be used, because it is too long or not UTF-8, what can be; of others the whole */
 bool request_use_path_info(struct request *request);       /* takes PATH_INFO alone for the path; false: it was that already, or there is none */
 const char *request_id(const struct request *request);   /* for the log */
 
@@ -37,6 +38,9 @@ const char *request_variable(const struct request *request, const char *name);
 /* Whether any variable of that name is set to more than nothing and holds `part`. A header sent twice, as X-Name and X_Name, arrives from some servers as two variables
    of one name (lighttpd before 1.4.83), and request_variable() sees the first: checks that a client must not get around use this. */
 bool request_any_variable(const struct request *request, const char *name, const char *part);
+
+/* How many variables of that name are set to more than nothing. */
+size_t request_count_variables(const struct request *request, const char *name);
 
 /* The percent-decoded value of `name` in the query string; *value stays NULL when the name is absent, else it is the caller's, to be freed
    with mem_free(). OUTCOME_BAD_REQUEST when it is not well-formed UTF-8 or too long. */

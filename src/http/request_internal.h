@@ -10,6 +10,7 @@
 #include "../base/limits.h"
 #include "../base/loop.h"
 #include "request.h"
+#include "response.h"
 
 /* How bytes leave: see output.c. */
 struct output {
@@ -31,7 +32,8 @@ struct request {
     FCGX_Request fcgi;
     struct output output;
     char id[ID_BYTES];
-    char path[LIMIT_PATH_BYTES + 1];
+    char path[LIMIT_PATH_BYTES + 1]; /* its beginning, if path_is_bad */
+    bool path_is_bad;                /* too long, or not UTF-8 */
     bool is_script; /* SCRIPT_NAME is the program's file */
     char *segments[LIMIT_PATH_SEGMENTS];
     size_t segment_count;
@@ -39,6 +41,8 @@ struct request {
     const char *user_name;
     bool headers_sent;
     struct buf headers; /* extra response headers, complete lines */
+    response_shape *failure_shape; /* NULL: the usual one */
+    const char *cache_control; /* NULL: the answer is not to be kept */
     struct task task;   /* for handing the request to the loop */
     struct request *next, *previous; /* the list of lingering requests */
 };

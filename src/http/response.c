@@ -29,6 +29,7 @@ static const char *reason(int status)
     case 202: return "Accepted";
     case 204: return "No Content";
     case 302: return "Found";
+    case 304: return "Not Modified";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
     case 403: return "Forbidden";
@@ -57,7 +58,7 @@ static void put_bytes(struct request *request, const char *bytes, size_t len)
     }
 }
 
-/* Answers with a text and an `end` that is put after it. */
+/* Answers with a text and an `end` that is put after it. `type` NULL: an answer that has no body, nor the headers that describe one. */
 static void answer_whole(struct request *request, int status, const char *type, const char *text, size_t len, const char *end)
 {
     if (request->headers_sent)
@@ -66,8 +67,10 @@ static void answer_whole(struct request *request, int status, const char *type, 
     request_drop_body(request);
     struct buf head;
     buf_init(&head, LIMIT_HEADER_BYTES);
-    buf_addf(&head, "Status: %d %s\r\nContent-Type: %s\r\n", status, reason(status), type);
-    buf_addf(&head, "Content-Length: %zu\r\nCache-Control: no-store, private\r\nVary: Cookie, Authorization\r\n", len + strlen(end));
+    buf_addf(&head, "Status: %d %s\r\n", status, reason(status));
+    if (type != NULL)
+        buf_addf(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, len + strlen(end));
+    buf_addf(&head, "Cache-Control: %s\r\nVary: Cookie, Authorization\r\n", request->cache_control != NULL ? request->cache_control : "no-store, private");
     buf_add_text(&head, "X-Content-Type-Options: nosniff\r\n");
     buf_add(&head, request->headers.data, request->headers.len);
     buf_add_text(&head, "\r\n");
@@ -79,9 +82,49 @@ static void answer_whole(struct request *request, int status, const char *type, 
     buf_free(&head);
 }
 
+void response_cache(struct request *request, const char *control)
+{
+    request->cache_control = control;
+}
+
+/* Whether a list of entity tags has `tag`, or is "*". Tags are compared weakly (RFC 9110 section 13.1.2). Host servers that compress an answer write "tag-gzip" and the like and
+   let the client send it back so: it is the same state. */
+static bool list_has_tag(const char *list, const char *tag)
+{
+    size_t len = strlen(tag);
+    for (const char *at = list; *at != '\0';) {
+        at += strspn(at, " \t,");
+        if (*at == '*')
+            return true;
+        at += strncmp(at, "W/", 2) == 0 ? 2 : 0;
+        if (*at != '"')
+            return false; /* it is no list of tags */
+        at++;
+        size_t n = strcspn(at, "\"");
+        if (n >= len && memcmp(at, tag, len) == 0 && (n == len || at[len] == '-'))
+            return true;
+        at += n + (at[n] == '"');
+    }
+    return false;
+}
+
+bool response_unchanged(struct request *request, const char *tag)
+{
+    buf_addf(&request->headers, "ETag: \"%s\"\r\n", tag);
+    if (!list_has_tag(request_variable(request, "HTTP_IF_NONE_MATCH"), tag))
+        return false;
+    answer_whole(request, 304, NULL, "", 0, "");
+    return true;
+}
+
 void response_text(struct request *request, int status, const char *type, const char *text, size_t len)
 {
     answer_whole(request, status, type, text, len, "");
+}
+
+void response_empty(struct request *request)
+{
+    answer_whole(request, 204, NULL, "", 0, "");
 }
 
 void response_json(struct request *request, int status, json_object *body)
@@ -94,20 +137,33 @@ void response_json(struct request *request, int status, json_object *body)
     answer_whole(request, status, "application/json; charset=utf-8", text, strlen(text), "\n");
 }
 
-void response_failure(struct request *request, const struct failure *failure)
+void response_shape_failures(struct request *request, response_shape *shape)
 {
-    if (request->headers_sent)
-        return;
-    if (failure->retry_after_s > 0) {
-        int seconds = failure->retry_after_s < LIMIT_RETRY_AFTER_SECONDS ? failure->retry_after_s : LIMIT_RETRY_AFTER_SECONDS;
-        buf_addf(&request->headers, "Retry-After: %d\r\n", seconds);
-    }
-    counter_error_response(failure->outcome);
+    request->failure_shape = shape;
+}
+
+json_object *response_error(const struct failure *failure)
+{
     json_object *body = json_object_new_object();
     json_object *error = json_object_new_object();
     json_object_object_add(error, "code", json_object_new_string(outcome_code(failure->outcome)));
     json_object_object_add(error, "message", json_object_new_string(failure->message));
     json_object_object_add(body, "error", error);
-    response_json(request, outcome_status(failure->outcome), body);
+    return body;
+}
+
+void response_failure(struct request *request, const struct failure *failure)
+{
+    if (request->headers_sent)
+        return;
+    request->cache_control = NULL;
+    if (failure->retry_after_s > 0) {
+        int seconds = failure->retry_after_s < LIMIT_RETRY_AFTER_SECONDS ? failure->retry_after_s : LIMIT_RETRY_AFTER_SECONDS;
+        buf_addf(&request->headers, "Retry-After: %d\r\n", seconds);
+    }
+    counter_error_response(failure->outcome);
+    int status = outcome_status(failure->outcome);
+    json_object *body = request->failure_shape != NULL ? request->failure_shape(failure, &status) : response_error(failure);
+    response_json(request, status, body);
     json_object_put(body);
 }

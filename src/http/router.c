@@ -13,14 +13,16 @@ struct span {
     size_t len;
 };
 
-/* Compares segment by segment; open segments must not be empty. */
+/* Compares segment by segment; open segments must not be empty. A last {*} takes all that is left. */
 static bool matches(const char *pattern, const char *path, struct span open[], size_t *count)
 {
     *count = 0;
     while (*pattern == '/' && *path == '/') {
         size_t want = strcspn(++pattern, "/");
-        size_t have = strcspn(++path, "/");
-        if (want == 2 && memcmp(pattern, "{}", 2) == 0) {
+        bool takes_rest = strcmp(pattern, "{*}") == 0;
+        size_t have = takes_rest ? strlen(path + 1) : strcspn(path + 1, "/");
+        path++;
+        if (takes_rest || (want == 2 && memcmp(pattern, "{}", 2) == 0)) {
             if (have == 0 || *count == LIMIT_PATH_SEGMENTS)
                 return false;
             open[(*count)++] = (struct span){path, have};

@@ -10,7 +10,7 @@
 
 struct route {
     const char *method;  /* GET also serves HEAD: the host server drops the body */
-    const char *pattern; /* "/conversations/{}/stop": {} takes one segment */
+    const char *pattern; /* "/conversations/{}/stop": {} takes one segment, a last {*} all that is left */
     enum { ROUTE_OPEN, ROUTE_USER } needs; /* ROUTE_USER: the user's row is looked up first */
     /* Answers the request or returns a failure that the caller answers. */
     enum outcome (*handle)(struct request *request, struct failure *failure);

@@ -301,10 +301,12 @@ static bool may_fall_back(const struct asking *asking, enum outcome outcome)
 }
 
 /* Whether a failure says something about the provider, and not about what it was asked, or about us. */
-static bool is_its_own(enum outcome outcome)
+static bool is_its_own(enum outcome outcome, const struct failure *failure)
 {
+    if (outcome == OUTCOME_PROVIDER_ERROR)
+        return failure->refused_with == 0; /* one user's bad requests must not make it rest for all */
     return outcome == OUTCOME_PROVIDER_UNREACHABLE || outcome == OUTCOME_PROVIDER_AUTH || outcome == OUTCOME_PROVIDER_BUSY || outcome == OUTCOME_PROVIDER_QUOTA ||
-           outcome == OUTCOME_PROVIDER_TIMEOUT || outcome == OUTCOME_PROVIDER_ERROR || outcome == OUTCOME_INTERRUPTED;
+           outcome == OUTCOME_PROVIDER_TIMEOUT || outcome == OUTCOME_INTERRUPTED;
 }
 
 /* Asks one model, and notes how its provider did. */
@@ -319,7 +321,7 @@ static enum outcome ask_model(const struct asking *asking, const struct provider
         (void)snprintf(asking->result->model, sizeof asking->result->model, "%s", provider->model);
     if (outcome == OUTCOME_OK)
         rest_note(provider->id, true);
-    else if (is_its_own(outcome))
+    else if (is_its_own(outcome, failure))
         rest_note(provider->id, false);
     return outcome;
 }
@@ -375,7 +377,8 @@ enum outcome completion_run(const struct completion_request *request, const stru
         return outcome;
     if (provider.is_demo)
         return demo_run(request, sink, cancel, result, failure);
-    struct asking asking = {.request = request, .sink = sink, .cancel = cancel, .result = result, .end_ms = clock_mono_ms() + settings.total_timeout_ms};
+    int64_t most_ms = request->total_ms > 0 ? request->total_ms : settings.total_timeout_ms;
+    struct asking asking = {.request = request, .sink = sink, .cancel = cancel, .result = result, .end_ms = clock_mono_ms() + most_ms};
     return ask_candidates(&asking, &provider, failure);
 }
 

@@ -57,6 +57,9 @@ struct completion_tool {
     const char *schema;             /* of its arguments: a JSON Schema object as text */
 };
 
+/* The schema of a tool that takes nothing. */
+#define COMPLETION_NO_ARGUMENTS "{\"type\":\"object\",\"properties\":{}}"
+
 enum completion_format { COMPLETION_ANY, COMPLETION_JSON, COMPLETION_SCHEMA };
 
 /* What is asked. Everything is borrowed for the time of the call. */
@@ -75,6 +78,7 @@ struct completion_request {
     int64_t seed;                  /* COMPLETION_NO_SEED: none */
     enum completion_format format;
     const char *schema;            /* with COMPLETION_SCHEMA: a JSON Schema object as text */
+    int64_t total_ms;              /* longest time for it; 0: TOTAL_TIMEOUT_SECONDS */
     const char *effort;            /* how much a model is to think: "none", "low", "medium", "high"; NULL: its own default */
 };
 

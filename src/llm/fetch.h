@@ -12,8 +12,8 @@
 #include "../base/outcome.h"
 #include "provider.h"
 
-/* Sends `body` (borrowed; NULL: a GET) to the provider's `path` and waits for the answer, `timeout_ms` at most; with a body it is repeated by RETRIES where that may help. *reply is a
-   new reference (object or array). The outcomes of completion_run(). */
+/* Sends `body` (borrowed; NULL: a GET) to the provider's `path` and waits for the answer, `timeout_ms` at most; with a body it is repeated by RETRIES where that may help. *reply
+   is a new reference (object or array). The outcomes of completion_run(). */
 enum outcome fetch_json(const struct provider *provider, const char *path, json_object *body, int64_t timeout_ms, json_object **reply, struct failure *failure);
 
 #endif

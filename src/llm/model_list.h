@@ -8,8 +8,8 @@
 
 #include <json-c/json.h>
 
-/* A list of {"id": "provider/model", "provider"}, the configured model first, then LLM_FALLBACKS, then what the configured provider and every other one that is set up offer. A provider that
-   does not answer in a few seconds is left out. A new reference. */
+/* A list of {"id": "provider/model", "provider"}, the configured model first, then LLM_FALLBACKS, then what the configured provider and every other one that is set up offer. A
+   provider that does not answer in a few seconds is left out. A new reference. */
 json_object *model_list(void);
 
 #endif

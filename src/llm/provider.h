@@ -26,7 +26,7 @@ struct provider {
     bool is_demo;
 };
 
-/* Finds the provider for `model` (NULL or "": the configured one), by the rules of design section 7. OUTCOME_BAD_FIELD with the nearest names when its provider is unknown. */
+/* Finds the provider for `model` (NULL or "": the configured one), by the rules of docs/providers.md. OUTCOME_BAD_FIELD with the nearest names when its provider is unknown. */
 enum outcome provider_find(const char *model, struct provider *provider, struct failure *failure);
 
 /* The same for a name in LLM_FALLBACKS, which is never part of another provider's name. False: its provider is unknown or not set up. */

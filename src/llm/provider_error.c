@@ -74,6 +74,7 @@ static void classify(struct provider_error *error, long status, const char *code
     if (status == 0 && is_number)
         status = strtol(code, NULL, 10);
     error->outcome = OUTCOME_PROVIDER_ERROR;
+    error->refused_with = status == 400 || status == 404 || status == 413 || status == 422 ? (int)status : 0;
     error->retry = status == 408 || status == 409 || status == 424 || status >= 500;
     bool may_be_length = status == 0 || status == 400 || status == 413 || status == 422 || status == 500;
     if (may_be_length && strcmp(code, "string_above_max_length") != 0 &&
@@ -217,6 +218,8 @@ enum outcome provider_error_fail(const struct provider_error *error, struct fail
     case OUTCOME_NO_MEMORY:
         return fail_no_memory(failure);
     default:
-        return fail(failure, OUTCOME_PROVIDER_ERROR, said[0] != '\0' ? "The model's provider reports: %s" : "The model's provider failed.%s", said);
+        (void)fail(failure, OUTCOME_PROVIDER_ERROR, said[0] != '\0' ? "The model's provider reports: %s" : "The model's provider failed.%s", said);
+        failure->refused_with = error->refused_with;
+        return OUTCOME_PROVIDER_ERROR;
     }
 }

@@ -18,6 +18,7 @@
 struct provider_error {
     enum outcome outcome;
     bool retry;             /* worth another attempt, if nothing was shown yet */
+    int refused_with;       /* see struct failure */
     int64_t retry_after_ms; /* as the provider asked, -1: it did not */
     char message[LIMIT_ERROR_BYTES]; /* the provider's own words, "" when there are none fit to show */
     char param[64];         /* the request parameter it complains about, "" when it names none */

@@ -158,13 +158,17 @@ static enum outcome change_title(struct db *db, const struct changing *changing,
 {
     struct buf spaced;
     buf_init(&spaced, SIZE_MAX / 2);
-    struct query *query = db_query(db, "UPDATE conversations SET title = ?3, title_search = ?4 WHERE user_id = ?1 AND public_id = ?2");
+    struct query *query = db_query(db, "UPDATE conversations SET title = ?3, title_search = ?4 WHERE user_id = ?1 AND public_id = ?2 "
+                                       "AND (?5 IS NULL OR title = ?5)");
     query_int(query, 1, changing->user);
     query_text(query, 2, changing->id);
     bool good = query_title(query, 3, changing->change->title, &spaced);
-    (void)query_run(query);
+    query_text(query, 5, changing->change->title_was);
+    int changed = query_run(query);
     buf_free(&spaced);
-    return good ? OUTCOME_OK : fail_no_memory(failure);
+    if (!good)
+        return fail_no_memory(failure);
+    return changed == 0 ? fail(failure, OUTCOME_BUSY, "The conversation was given another title meanwhile.") : OUTCOME_OK;
 }
 
 static enum outcome change_row(struct db *db, void *arg, struct failure *failure)

@@ -44,8 +44,10 @@ enum outcome conversation_get(int64_t user, const char *id, void (*each)(void *a
 struct conversation_change {
     const char *title, *metadata;
     int pinned, archived;
+    const char *title_was; /* with a title: only if the present one is still this; NULL: whatever it is */
 };
 
+/* OUTCOME_BUSY: the title is not `title_was` any more, and nothing was changed. */
 enum outcome conversation_change(int64_t user, const char *id, const struct conversation_change *change, struct failure *failure);
 
 /* Deletes it with its messages. */

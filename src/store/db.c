@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../base/buf.h"
+#include "../base/clock.h"
 #include "../base/limits.h"
 #include "../base/log.h"
 #include "../base/mem.h"
@@ -207,6 +208,19 @@ static bool run_sql(struct db *db, const char *sql)
     return code == SQLITE_OK;
 }
 
+/* A file that is being made by several processes at once: SQLite does not wait here by itself. */
+static bool set_journal(struct db *db, const char *sql)
+{
+    enum { PAUSE_MS = 10 };
+    int64_t end_ms = clock_mono_ms() + settings.db_busy_ms;
+    int code;
+    while ((code = sqlite3_exec(db->connection, sql, NULL, NULL, NULL)) == SQLITE_BUSY && clock_mono_ms() < end_ms)
+        clock_sleep_ms(PAUSE_MS);
+    if (code != SQLITE_OK)
+        note_error(db, code, sql);
+    return code == SQLITE_OK;
+}
+
 /* WAL needs memory shared by all who use the file, which network file systems do not give (SQLite, "Write-Ahead Logging", section 1). */
 static bool is_on_network(const char *path)
 {
@@ -294,7 +308,7 @@ static struct db *open_connection(bool for_writing, struct failure *failure)
         }
         if (is_on_network(settings.db_path))
             log_warning("%s is on a network file system: using a rollback journal, which is slower", settings.db_path);
-        good = run_sql(db, is_on_network(settings.db_path) ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL") &&
+        good = set_journal(db, is_on_network(settings.db_path) ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL") &&
                run_sql(db, strcasecmp(settings.db_sync, "normal") == 0 ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
     } else if (good) {
         good = run_sql(db, "PRAGMA query_only = ON");

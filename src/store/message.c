@@ -11,6 +11,8 @@
 #include "db.h"
 #include "search_text.h"
 
+static const char no_random[] = "The server has no random numbers.";
+
 /* --- the beginning of a turn -------------------------------------------------------------------------------------- */
 
 /* Makes the conversation of a turn that names none. For a rolling one that exists, nothing happens. */
@@ -47,7 +49,60 @@ static int64_t find_conversation(struct db *db, struct message_begin *begin)
     return row;
 }
 
-/* Adds the question below the answer it follows, unless that answer still streams or is none of this conversation. The number of rows. */
+static bool has_messages(struct db *db, int64_t conversation)
+{
+    struct query *query = db_query(db, "SELECT 1 FROM messages WHERE conversation_id = ?1 LIMIT 1");
+    query_int(query, 1, conversation);
+    bool found = query_next(query);
+    query_end(query);
+    return found;
+}
+
+/* Adds message number `seq` of what was said before, below the one called `parent` ("": none). */
+static enum outcome add_past(struct db *db, int64_t conversation, int64_t seq, const char *parent, const char *id, const struct message_past *past, int64_t now,
+                             struct failure *failure)
+{
+    struct buf spaced;
+    buf_init(&spaced, SIZE_MAX / 2);
+    bool good = search_space(&spaced, past->content, past->content_len);
+    struct query *query = db_query(db,
+        "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, content, search_text, created_at, finished_at) "
+        "SELECT ?1, c.id, c.user_id, ?2, (SELECT id FROM messages WHERE public_id = ?3), ?4, ?5, ?6, ?7, CASE WHEN ?4 = 'assistant' THEN ?7 END "
+        "FROM conversations AS c WHERE c.id = ?8");
+    query_text(query, 1, id);
+    query_int(query, 2, seq);
+    query_text(query, 3, parent);
+    query_text(query, 4, past->role);
+    query_bytes(query, 5, past->content, past->content_len);
+    query_text(query, 6, spaced.len > 0 ? spaced.data : NULL);
+    query_int(query, 7, now);
+    query_int(query, 8, conversation);
+    (void)query_run(query);
+    buf_free(&spaced);
+    return good ? OUTCOME_OK : fail_no_memory(failure);
+}
+
+/* Adds what was said before to a conversation without messages, as a line whose end is what the question follows. */
+static enum outcome add_history(struct db *db, const struct message_begin *begin, int64_t conversation, int64_t now, struct failure *failure)
+{
+    char parent[ID_BYTES] = "", id[ID_BYTES] = "";
+    for (size_t i = 0; i < begin->history_count; i++) {
+        if (!id_new(id))
+            return fail(failure, OUTCOME_INTERNAL, no_random);
+        if (add_past(db, conversation, (int64_t)i + 1, parent, id, &begin->history[i], now, failure) != OUTCOME_OK)
+            return failure->outcome;
+        memcpy(parent, id, sizeof parent);
+    }
+    struct query *query = db_query(db, "UPDATE conversations SET leaf_id = (SELECT id FROM messages WHERE public_id = ?2) WHERE id = ?1");
+    query_int(query, 1, conversation);
+    query_text(query, 2, id);
+    (void)query_run(query);
+    return OUTCOME_OK;
+}
+
+/* Adds the question below the answer it follows, unless that answer still streams or is none of this conversation. A message without anything in it
+   confirms calls of the answer: that is taken once, or the calls would be made twice. The latest message may also be a question: the last that
+   a client brought along. The number of rows. */
 static int add_question(struct db *db, const struct message_begin *begin, int64_t conversation, int64_t now, const char *search_text)
 {
     struct query *query = db_query(db,
@@ -55,9 +110,10 @@ static int add_question(struct db *db, const struct message_begin *begin, int64_
         "SELECT ?1, c.id, c.user_id, (SELECT coalesce(max(seq), 0) + 1 FROM messages WHERE conversation_id = c.id), "
         "  p.id, 'user', ?2, ?3, ?4, ?9, ?5 FROM conversations AS c "
         "LEFT JOIN messages AS p ON p.id = CASE WHEN ?6 IS NULL THEN c.leaf_id ELSE (SELECT id FROM messages WHERE public_id = ?6) END "
-        "  AND p.conversation_id = c.id AND p.role = 'assistant' "
+        "  AND p.conversation_id = c.id AND (p.role = 'assistant' OR ?6 IS NULL) "
         "WHERE c.id = ?7 AND (p.id IS NOT NULL OR ?6 IS 'root' OR (?6 IS NULL AND c.leaf_id IS NULL)) "
-        "  AND (p.status IS NOT 'streaming' OR p.seen_at < ?8)");
+        "  AND (p.status IS NOT 'streaming' OR p.seen_at < ?8) "
+        "  AND (length(?2) > 0 OR ?9 IS NOT NULL OR NOT EXISTS (SELECT 1 FROM messages AS o WHERE o.parent_id = p.id AND o.role = 'user' AND o.content = '' AND o.attachments IS NULL))");
     query_text(query, 1, begin->question);
     query_bytes(query, 2, begin->content, begin->content_len);
     query_text(query, 3, search_text);
@@ -81,6 +137,8 @@ static enum outcome explain_refusal(struct db *db, const struct message_begin *b
         query_end(query);
         if (!found)
             return fail(failure, OUTCOME_BAD_FIELD, "\"parent_id\" is not an answer of this conversation.");
+        if (begin->content_len == 0 && begin->attachments == NULL)
+            return fail(failure, OUTCOME_BAD_FIELD, "\"parent_id\" names an answer whose calls were decided about before, or one that is still being written.");
     }
     return fail(failure, OUTCOME_BUSY, "The last answer is still being written. Wait for its end, or stop it.");
 }
@@ -88,12 +146,13 @@ static enum outcome explain_refusal(struct db *db, const struct message_begin *b
 static void add_answer(struct db *db, const struct message_begin *begin, int64_t now)
 {
     struct query *query = db_query(db,
-        "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, status, process, seen_at, created_at) "
-        "SELECT ?1, q.conversation_id, q.user_id, q.seq + 1, q.id, 'assistant', 'streaming', ?3, ?4, ?4 FROM messages AS q WHERE q.public_id = ?2");
+        "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, status, process, seen_at, created_at, client_id) "
+        "SELECT ?1, q.conversation_id, q.user_id, q.seq + 1, q.id, 'assistant', 'streaming', ?3, ?4, ?4, ?5 FROM messages AS q WHERE q.public_id = ?2");
     query_text(query, 1, begin->answer);
     query_text(query, 2, begin->question);
     query_text(query, 3, begin->process);
     query_int(query, 4, now);
+    query_text(query, 5, begin->client_id);
     (void)query_run(query);
 }
 
@@ -141,21 +200,26 @@ static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure
     int64_t now = clock_unix_ms();
     if (begin->max_running > 0 && is_overloaded(db, begin->max_running, now))
         return message_overloaded(failure);
-    struct buf spaced;
-    buf_init(&spaced, SIZE_MAX / 2);
-    bool good = search_space(&spaced, begin->content, begin->content_len);
-
     if (begin->conversation_id == NULL)
         add_conversation(db, begin, now);
     int64_t conversation = find_conversation(db, begin);
-    int added = conversation != 0 ? add_question(db, begin, conversation, now, spaced.len > 0 ? spaced.data : NULL) : 0;
+    if (db_failed(db, failure))
+        return failure->outcome;
+    if (conversation == 0)
+        return fail(failure, OUTCOME_NOT_FOUND, "There is no such conversation.");
+    begin->is_new = !has_messages(db, conversation);
+    if (begin->is_new && begin->parent_id == NULL && begin->history_count > 0 && add_history(db, begin, conversation, now, failure) != OUTCOME_OK)
+        return failure->outcome;
+
+    struct buf spaced;
+    buf_init(&spaced, SIZE_MAX / 2);
+    bool good = search_space(&spaced, begin->content, begin->content_len);
+    int added = add_question(db, begin, conversation, now, spaced.len > 0 ? spaced.data : NULL);
     buf_free(&spaced);
     if (!good)
         return fail_no_memory(failure);
     if (db_failed(db, failure))
         return failure->outcome;
-    if (conversation == 0)
-        return fail(failure, OUTCOME_NOT_FOUND, "There is no such conversation.");
     if (added == 0)
         return explain_refusal(db, begin, conversation, failure);
 
@@ -166,7 +230,7 @@ static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure
 enum outcome message_begin_turn(struct message_begin *begin, struct failure *failure)
 {
     if (!id_new(begin->conversation) || !id_new(begin->question) || !id_new(begin->answer))
-        return fail(failure, OUTCOME_INTERNAL, "The server has no random numbers.");
+        return fail(failure, OUTCOME_INTERNAL, no_random);
     return db_write(begin_turn, begin, failure);
 }
 
@@ -181,44 +245,34 @@ static void query_count(struct query *query, int index, int64_t count)
 }
 
 /* Adds what an answer used to its user's day. */
-static void add_to_day(struct db *db, const struct message_end *end, int64_t now)
+static void add_usage(struct db *db, const struct message_end *end, int64_t now)
 {
-    enum { DAY_MS = 24 * 60 * 60 * 1000 };
-    if (end->provider == NULL)
-        return; /* nobody was asked */
-    struct query *query = db_query(db,
-        "INSERT INTO usage_days (user_id, day, provider, model, answers, prompt_tokens, completion_tokens, cost) "
-        "SELECT user_id, ?2, ?3, coalesce(?4, ''), 1, ?5, ?6, ?7 FROM messages WHERE public_id = ?1 "
-        "ON CONFLICT (user_id, day, provider, model) DO UPDATE SET answers = answers + 1, prompt_tokens = prompt_tokens + excluded.prompt_tokens, "
-        "completion_tokens = completion_tokens + excluded.completion_tokens, cost = cost + excluded.cost");
+    struct usage_entry whole = {end->provider, end->model, end->usage};
+    struct query *query = db_query(db, "SELECT user_id FROM messages WHERE public_id = ?1");
     query_text(query, 1, end->id);
-    query_int(query, 2, now / DAY_MS);
-    query_text(query, 3, end->provider);
-    query_text(query, 4, end->model);
-    query_int(query, 5, end->usage.prompt_tokens > 0 ? end->usage.prompt_tokens : 0);
-    query_int(query, 6, end->usage.completion_tokens > 0 ? end->usage.completion_tokens : 0);
-    query_real(query, 7, end->usage.cost > 0 ? end->usage.cost : 0);
+    bool found = query_next(query);
+    int64_t user = found ? query_get_int(query, 0) : 0;
+    query_end(query);
+    if (found)
+        usage_add_to_day(db, user, end->used_count > 0 ? end->used : &whole, end->used_count > 0 ? end->used_count : 1, now);
+}
+
+/* Gives the question of an answer its steps. */
+static void store_question_steps(struct db *db, const struct message_end *end)
+{
+    struct query *query = db_query(db, "UPDATE messages SET steps = ?2 WHERE id = (SELECT parent_id FROM messages WHERE public_id = ?1) AND role = 'user'");
+    query_text(query, 1, end->id);
+    query_text(query, 2, end->question_steps);
     (void)query_run(query);
 }
 
-static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
+/* Gives the statement below its values. */
+static void bind_end(struct query *query, const struct message_end *end, const char *search_text, int64_t now)
 {
-    const struct message_end *end = arg;
-    int64_t now = clock_unix_ms();
-    struct buf spaced;
-    buf_init(&spaced, SIZE_MAX / 2);
-    if (!search_space(&spaced, end->content, end->content_len))
-        return fail_no_memory(failure);
-    /* `interrupted` too: another process may have taken us for dead */
-    struct query *query = db_query(db,
-        "UPDATE messages SET content = ?3, search_text = ?4, reasoning = ?5, status = ?6, model = ?7, finish_reason = ?8, prompt_tokens = ?9, "
-        "completion_tokens = ?10, cached_tokens = ?11, reasoning_tokens = ?12, error_code = ?13, error_message = ?14, finished_at = ?15, "
-        "provider = ?16, usage_estimated = ?17, cost = ?18, calls = ?19, state = ?20, state_wire = ?21, process = NULL, seen_at = NULL, stop = 0 "
-        "WHERE public_id = ?1 AND process = ?2 AND status IN ('streaming', 'interrupted')");
     query_text(query, 1, end->id);
     query_text(query, 2, end->process);
     query_bytes(query, 3, end->content, end->content_len);
-    query_text(query, 4, spaced.len > 0 ? spaced.data : NULL);
+    query_text(query, 4, search_text);
     if (end->reasoning != NULL)
         query_bytes(query, 5, end->reasoning, end->reasoning_len);
     query_text(query, 6, end->status);
@@ -238,6 +292,27 @@ static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
     query_text(query, 19, end->calls);
     query_text(query, 20, end->state);
     query_text(query, 21, end->state_wire);
+    query_text(query, 22, end->events);
+    query_text(query, 23, end->steps);
+    query_text(query, 24, end->app_state);
+}
+
+static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
+{
+    const struct message_end *end = arg;
+    int64_t now = clock_unix_ms();
+    struct buf spaced;
+    buf_init(&spaced, SIZE_MAX / 2);
+    if (!search_space(&spaced, end->content, end->content_len))
+        return fail_no_memory(failure);
+    /* `interrupted` too: another process may have taken us for dead */
+    struct query *query = db_query(db,
+        "UPDATE messages SET content = ?3, search_text = ?4, reasoning = ?5, status = ?6, model = ?7, finish_reason = ?8, prompt_tokens = ?9, "
+        "completion_tokens = ?10, cached_tokens = ?11, reasoning_tokens = ?12, error_code = ?13, error_message = ?14, finished_at = ?15, "
+        "provider = ?16, usage_estimated = ?17, cost = ?18, calls = ?19, state = ?20, state_wire = ?21, events = ?22, steps = ?23, app_state = ?24, "
+        "process = NULL, seen_at = NULL, stop = 0 "
+        "WHERE public_id = ?1 AND process = ?2 AND status IN ('streaming', 'interrupted')");
+    bind_end(query, end, spaced.len > 0 ? spaced.data : NULL, now);
     int changed = query_run(query);
     buf_free(&spaced);
     if (changed == 0)
@@ -246,7 +321,9 @@ static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
     query_text(query, 1, end->id);
     query_int(query, 2, now);
     (void)query_run(query);
-    add_to_day(db, end, now);
+    if (end->question_steps != NULL)
+        store_question_steps(db, end);
+    add_usage(db, end, now);
     return OUTCOME_OK;
 }
 
@@ -261,7 +338,8 @@ enum outcome message_end_turn(const struct message_end *end, struct failure *fai
 #define COLUMNS                                                                                                              \
     "m.public_id, (SELECT p.public_id FROM messages AS p WHERE p.id = m.parent_id), m.role, m.content, m.reasoning, m.status, m.model, "      \
     "m.finish_reason, m.prompt_tokens, m.completion_tokens, m.cached_tokens, m.reasoning_tokens, m.error_code, m.error_message, "            \
-    "m.metadata, m.created_at, m.finished_at, m.provider, m.usage_estimated, m.cost, m.calls, m.state, m.state_wire, m.attachments"
+    "m.metadata, m.created_at, m.finished_at, m.provider, m.usage_estimated, m.cost, m.calls, m.state, m.state_wire, m.attachments, "         \
+    "m.events, m.steps, m.app_state, (SELECT f.kind FROM feedback AS f WHERE f.message_id = m.id AND f.user_id = m.user_id)" /* the owner is who reads */
 
 struct reading {
     int64_t user;
@@ -301,6 +379,10 @@ static void read_rows(struct query *query, const struct reading *reading)
         row.state = query_get_text(query, 21, NULL);
         row.state_wire = query_get_text(query, 22, NULL);
         row.attachments = query_get_text(query, 23, NULL);
+        row.events = query_get_text(query, 24, NULL);
+        row.steps = query_get_text(query, 25, NULL);
+        row.app_state = query_get_text(query, 26, NULL);
+        row.feedback = query_get_text(query, 27, NULL);
         reading->each(reading->arg, &row);
     }
     query_end(query);

@@ -14,9 +14,17 @@
 #include "../base/id.h"
 #include "../base/outcome.h"
 #include "../base/usage.h"
+#include "usage.h"
 
 /* A streaming answer whose process has not been heard of for so long was lost with it. The process writes its heartbeat much more often. */
 enum { MESSAGE_LOST_AFTER_MS = 20000, MESSAGE_HEARTBEAT_MS = 4000 };
+
+/* What was said before a conversation came here: a message that a client brings along. */
+struct message_past {
+    const char *role; /* "user" or "assistant" */
+    const char *content;
+    size_t content_len;
+};
 
 /* What a turn begins with. Texts may be NULL where that is said. */
 struct message_begin {
@@ -29,13 +37,18 @@ struct message_begin {
     const char *title;    /* for a conversation that has none yet */
     const char *metadata; /* a JSON object as text */
     const char *attachments; /* a JSON array as text; NULL: none */
+    const struct message_past *history; /* of a conversation that has no message yet, the oldest first: the question follows the last of them. Ignored when there are messages … */
+    size_t history_count;               /* … or when parent_id is not NULL */
+    const char *client_id;              /* the client's own id for the answer; NULL: none */
     const char *process;  /* who makes the answer */
     int64_t max_running;  /* answers that all processes together may be making; 0: no such limit */
     /* results */
     char conversation[ID_BYTES], question[ID_BYTES], answer[ID_BYTES];
+    bool is_new; /* the conversation was made by this turn, or had no messages */
 };
 
-/* Stores the user's message and an empty answer with status `streaming`, in one transaction, and makes the conversation where there is none.
+/* Stores the user's message and an empty answer with status `streaming`, in one transaction, and makes the conversation where there is none. The history
+   is stored before them.
    OUTCOME_NOT_FOUND: no such conversation; OUTCOME_BAD_FIELD: parent_id is no answer of it; OUTCOME_BUSY: the answer that this message would follow
    still streams; OUTCOME_OVERLOADED: max_running is reached. */
 enum outcome message_begin_turn(struct message_begin *begin, struct failure *failure);
@@ -53,8 +66,12 @@ struct message_end {
     const char *reasoning; /* NULL: none */
     size_t reasoning_len;
     const char *provider, *model, *finish_reason; /* may be NULL */
-    struct usage usage;
+    struct usage usage;               /* what the message is said to have used: the sum, where several models were asked … */
+    const struct usage_entry *used;   /* … and what each of them used, for the user's day … */
+    size_t used_count;                /* … 0: `provider` and `model` alone used `usage` */
     const char *calls, *state, *state_wire; /* as the columns of schema.sql; may be NULL */
+    const char *events, *steps, *app_state; /* the same */
+    const char *question_steps; /* `steps` of the question that it answers; NULL: none */
     const char *error_code, *error_message; /* NULL unless something went wrong */
 };
 
@@ -71,6 +88,8 @@ struct message {
     const char *status, *model, *finish_reason; /* the last two may be NULL */
     struct usage usage;
     const char *attachments, *provider, *calls, *state, *state_wire; /* NULL where there are none */
+    const char *events, *steps, *app_state;                          /* the same */
+    const char *feedback; /* "like" or "dislike": what the reading user thinks of it; NULL: has not said */
     const char *error_code, *error_message; /* may be NULL */
     const char *metadata;
     int64_t created_at, finished_at; /* Unix milliseconds; finished_at 0: not finished or not an answer */

@@ -18,7 +18,7 @@ static const char schema[] =
 #include "schema.inc"
     ;
 
-enum { VERSION = 3 }; /* what schema.sql makes; each change of it adds a step */
+enum { VERSION = 4 }; /* what schema.sql makes; each change of it adds a step */
 
 static const struct upgrade_step steps_of_program[] = {
     {1, "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID"},
@@ -28,6 +28,14 @@ static const struct upgrade_step steps_of_program[] = {
         "CREATE TABLE usage_days (user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE, day INTEGER NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, "
         "answers INTEGER NOT NULL DEFAULT 0, prompt_tokens INTEGER NOT NULL DEFAULT 0, completion_tokens INTEGER NOT NULL DEFAULT 0, cost REAL NOT NULL DEFAULT 0, "
         "PRIMARY KEY (user_id, day, provider, model)) WITHOUT ROWID"},
+    {3, "ALTER TABLE messages ADD COLUMN events TEXT; ALTER TABLE messages ADD COLUMN steps TEXT; ALTER TABLE messages ADD COLUMN app_state TEXT; "
+        "ALTER TABLE messages ADD COLUMN client_id TEXT; "
+        "CREATE INDEX messages_by_client_id ON messages (user_id, client_id) WHERE client_id IS NOT NULL; "
+        "CREATE TABLE feedback (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE, "
+        "conversation_id INTEGER NOT NULL REFERENCES conversations (id) ON DELETE CASCADE, message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE, "
+        "kind TEXT NOT NULL CHECK (kind IN ('like', 'dislike')), payload TEXT NOT NULL DEFAULT '{}', created_at INTEGER NOT NULL, UNIQUE (message_id, user_id)); "
+        "CREATE INDEX feedback_by_conversation ON feedback (conversation_id); "
+        "CREATE TABLE keys (name TEXT PRIMARY KEY, value TEXT NOT NULL CHECK (length(value) = 64), created_at INTEGER NOT NULL) WITHOUT ROWID"},
 };
 
 static const char our_tables[] = "SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages')";

@@ -369,6 +369,31 @@ describe('scrolling', () => {
 });
 
 describe('places', () => {
+  test('opened at /conversation/ID it shows that conversation, and goes on in it', async (t) => {
+    at.p.enqueue(simple('First answer'));
+    const made = await fetch(`${at.s.url}/chat`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"message": "First question", "stream": false}' }).then((r) => r.json());
+    for (const proxy of [undefined, await startProxy(at.s.url, { prefix: '/tools/chat' })]) {
+      const prefix = proxy ? '/tools/chat' : '';
+      const page = await at.open(t, { proxy, path: `${prefix}/conversation/${made.conversation_id}` });
+      await answerIs(page, proxy ? 'Second answer' : 'First answer');
+      await eventually(() => page.url().endsWith(`${prefix}/#c=${made.conversation_id}`), 'the address is the page\'s own');
+      await exchange(page, 'And then?', 'Second answer');
+      assert.equal(await partsOf(page).answers.count(), proxy ? 3 : 2);
+      await page.reload();
+      await answerIs(page, 'Second answer');
+      await partsOf(page).fresh.click();
+      await eventually(() => page.url().endsWith(`${prefix}/`), 'a new conversation is at the page\'s own address');
+    }
+  });
+
+  test('opened at /login it is the page', async (t) => {
+    const page = await at.open(t, { path: '/login' });
+    await page.getByText('What would you like to talk about?').waitFor();
+    await exchange(page, 'Hello?', 'Here I am');
+    await page.reload();
+    await answerIs(page, 'Here I am');
+  });
+
   test('works under any prefix', async (t) => {
     const proxy = await startProxy(at.s.url, { prefix: '/deep/parley' });
     const page = await at.open(t, { proxy, path: '/deep/parley/' });

@@ -2,7 +2,7 @@
 // Neighbours: www/js/place.js; base.test.js has the page in a browser. Needs neither browser nor server.
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { createPlace } from '../../www/js/place.js';
+import { createPlace, readAddress } from '../../www/js/place.js';
 
 const PAGE = 'http://host/x/index.html#c=1';
 
@@ -74,4 +74,24 @@ test('what was remembered is where it begins, if it is one of the candidates', (
   assert.equal(placeWith(null, { stored: 'http://host/x/chat.cgi/' }).place.base, 'http://host/x/chat.cgi/');
   assert.equal(placeWith(null, { stored: 'http://evil/' }).place.base, 'http://host/x/');
   assert.equal(placeWith(null, { stored: 'nonsense' }).place.base, 'http://host/x/');
+});
+
+test('an address …/conversation/ID is the page one folder up', async () => {
+  for (const page of ['http://host/x/conversation/0a1-B_2', 'http://host/x/conversation/0a1?q=1#part']) {
+    const { place, asked, memory } = placeWith('/x/cgi-bin/chat.cgi/', { page, first: './' });
+    assert.equal(place.base, 'http://host/x/');
+    await place.look();
+    assert.deepEqual(asked, ['/x/', '/x/cgi-bin/chat.cgi/']);
+    assert.equal(memory.stored, 'http://host/x/cgi-bin/chat.cgi/');
+  }
+  assert.equal(placeWith(null, { page: 'http://host/conversation/1' }).place.base, 'http://host/');
+  assert.equal(placeWith(null, { page: 'http://host/conversation/conversation/1' }).place.base, 'http://host/conversation/');
+  assert.equal(placeWith(null, { page: 'http://host/x/login' }).place.base, 'http://host/x/');
+});
+
+test('the id in an address, and what is none', () => {
+  assert.deepEqual(readAddress('http://host/x/conversation/0a%201?q=1'), { page: 'http://host/x/?q=1', id: '0a%201' });
+  for (const href of [PAGE, 'http://host/conversation/', 'http://host/conversation', 'http://host/conversation/index.html', 'http://host/x/conversation/a/b', 'http://host/x/conversations/1', 'http://host/xconversation/1']) {
+    assert.deepEqual(readAddress(href), { page: href, id: null });
+  }
 });

@@ -319,6 +319,17 @@ export async function settled(server, id, { seconds = 10, auth, not = ['streamin
   }
 }
 
+/** A failure below /api, as FastAPI's look: {"detail": sentence}. Gives the sentence. */
+export function assertDetail(r, status) {
+  assert.equal(r.status, status, `status ${r.status}, not ${status}: ${r.text.slice(0, 300)}`);
+  assert.match(r.headers['content-type'] ?? '', /^application\/json/);
+  assert.deepEqual(Object.keys(r.json ?? {}), ['detail']);
+  const said = Array.isArray(r.json.detail) ? r.json.detail[0].msg : r.json.detail;
+  assert.equal(typeof said, 'string');
+  assert.ok(said.trim().length >= 8, `a sentence, not ${JSON.stringify(said)}`);
+  return said;
+}
+
 /** The error body everybody gets: {"error":{"code","message"}}, nothing that a person should not see. */
 export function assertError(r, status, code) {
   const want = Array.isArray(status) ? status : [status];

@@ -55,6 +55,25 @@ describe('one conversation', () => {
     assert.equal(c.messages[0].status, 'done');
   });
 
+  test('an answer has events and feedback where there are any, and else no such member', opts, async () => {
+    at.p.respond(simple('pong'));
+    const r = await chat(at.s, 'ping');
+    const answer = async () => (await conversation(at.s, r.conversation_id)).messages[1];
+    for (const nothing of ['NULL', "'[]'", "'{}'", "'broken'"]) {
+      sql(at.s.db, `UPDATE messages SET events = ${nothing} WHERE public_id = '${r.message_id}'`, { readonly: false });
+      const m = await answer();
+      assert.ok(!('events' in m) && !('feedback' in m), JSON.stringify(m));
+    }
+    const events = [{ type: 'reference', content: { title: 'ä', url: null } }, { type: 'x', content: [1] }];
+    sql(at.s.db, `UPDATE messages SET events = '${JSON.stringify(events)}' WHERE public_id = '${r.message_id}'; `
+      + `INSERT INTO feedback (user_id, conversation_id, message_id, kind, created_at) SELECT user_id, conversation_id, id, 'dislike', 1 FROM messages WHERE public_id = '${r.message_id}'`,
+    { readonly: false });
+    const m = await answer();
+    assert.deepEqual(m.events, events);
+    assert.equal(m.feedback, 'dislike');
+    assert.ok(!('feedback' in (await conversation(at.s, r.conversation_id)).messages[0]));
+  });
+
   test('a chat goes into a conversation that was made first and keeps its title', opts, async () => {
     at.p.respond(simple('ok'));
     const made = await make({ title: 'Named by me' });

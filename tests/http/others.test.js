@@ -90,6 +90,20 @@ for (const [name, server] of Object.entries(SERVERS)) {
       }
     });
 
+    test('the page is at /login and /conversation/ID too, with its files', opts, async () => {
+      const { text } = await get(`${h.url}/`);
+      for (const where of ['login', 'conversation/a-1', 'conversation/a-1?q=1']) {
+        const r = await get(`${h.url}/${where}`);
+        assert.equal(r.status, 200, where);
+        assert.equal(r.text, text, where);
+        assert.equal(r.headers['cache-control'], 'no-cache', where);
+        assertError(await request(`${h.url}/${where}`, { method: 'POST', body: {} }), 405, 'method_not_allowed');
+      }
+      for (const file of ['css/app.css', 'js/app.js', 'favicon.svg', 'index.html']) assert.equal((await get(`${h.url}/conversation/${file}`)).text, readFileSync(path.join(REPO, 'www', file), 'utf8'), file);
+      for (const file of ['.htaccess', 'package.json', 'js/nothing.js']) assert.equal((await get(`${h.url}/conversation/${file}`)).status, 404, file);
+      assertError(await get(`${h.url}/conversation/a/b`), 404, 'not_found');
+    });
+
     test('what is hidden stays hidden', opts, async () => {
       for (const f of ['.htaccess', '.env', '../README.md', 'js/../.htaccess', '%2ehtaccess', 'package.json']) {
         const t = await rawRequest(h, `GET /${f} HTTP/1.1\r\nHost: 127.0.0.1:${h.port}\r\nConnection: close\r\n\r\n`);
@@ -118,6 +132,7 @@ for (const [name, server] of Object.entries(SERVERS)) {
       assert.equal((await settled(h, first.conversation_id)).answer.content, 'hello');
       assertError(await get(`${h.url}/no/such/thing`), 404, 'not_found');
       assertError(await request(`${h.url}/chat`, { method: 'PUT', body: {} }), 405, 'method_not_allowed');
+      assertError(await request(`${h.url}/chat`, { method: 'OPTIONS', headers: { origin: 'https://a.test', 'access-control-request-method': 'POST' } }), 403, 'forbidden');
       assertError(await request(`${h.url}/chat`, { method: 'POST', body: '{' }), 400, 'bad_json');
       assertError(await post(`${h.url}/nothing`, 'x'.repeat(200_000)), 404, 'not_found');
       assertError(await post(`${h.url}/chat`, JSON.stringify({ message: 'x'.repeat(9_000_000) })), 413, 'too_large');

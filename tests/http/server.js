@@ -14,6 +14,8 @@ import { HOSTING, HOSTINGS } from './hosting.js';
 
 export const REPO = path.resolve(fileURLToPath(import.meta.url), '../../..');
 export const PROGRAM = process.env.PARLEY_PROGRAM ?? path.join(REPO, 'cgi-bin/chat.fcgi');
+/** A program of docs/examples/ or tests/apps/, by its name: `make apps` builds them. */
+export const appProgram = (name) => path.resolve(REPO, process.env.PARLEY_TEST_BUILD ?? 'build', 'apps', name, 'chat.fcgi');
 export { SCALE, SECRET };
 
 export const NOBODY = 65534;
@@ -185,8 +187,9 @@ export async function lockDatabase(db) {
  *  mount      where everything is, such as '/parley'; s.url has it at its end, s.origin has not
  *  hosting    one of HOSTINGS (default: the one the suite runs on)
  *  edit       a function that changes the text of the conf
+ *  app        a program of docs/examples/ or tests/apps/ in place of the chat
  */
-export async function startServer({ settings = {}, auth = false, workers, dir, env = {}, unprivileged = false, prefix = [], ready = true, conf, mount = '', hosting = HOSTING, edit } = {}) {
+export async function startServer({ settings = {}, auth = false, workers, dir, env = {}, unprivileged = false, prefix = [], ready = true, conf, mount = '', hosting = HOSTING, edit, app } = {}) {
   if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there: run make first`);
   const { server, mode, defines = [] } = HOSTINGS[hosting];
   const own = !dir;
@@ -202,13 +205,13 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
   }
   // Apache does not serve as root, and some tests want nobody in any case; nobody may not be able to read the repository: a copy of what is needed
   const asNobody = process.getuid() === 0 && (unprivileged || server === 'apache');
-  let root = REPO, program = PROGRAM;
+  let root = REPO, program = app ? appProgram(app) : PROGRAM;
   if (asNobody) {
     root = path.join(dir, 'root');
     cpSync(path.join(REPO, 'www'), path.join(root, 'www'), { recursive: true });
     mkdirSync(path.join(root, 'cgi-bin'), { recursive: true });
     program = path.join(root, 'cgi-bin/chat.fcgi');
-    copyFileSync(PROGRAM, program);
+    copyFileSync(app ? appProgram(app) : PROGRAM, program);
   }
   let cgi = program.replace(/\.fcgi$/, '.cgi');
   if (!existsSync(cgi)) {

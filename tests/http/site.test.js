@@ -90,6 +90,24 @@ for (const rewrite of [true, false]) describe(`on shared hosting ${rewrite ? 'wi
     assert.equal((await get(`${h.page}/js/app.js`)).status, 200);
   });
 
+  test('the page is at /login and /conversation/ID too, with its files', { ...opts, skip: rewrite ? false : 'without mod_rewrite the host itself answers there' }, async () => {
+    const { text } = await get(`${h.page}/`);
+    for (const where of ['login', 'conversation/a-1', 'conversation/a-1?q=1']) {
+      const r = await get(`${h.page}/${where}`);
+      assert.equal(r.status, 200, where);
+      assert.equal(r.text, text, where);
+      assert.equal((await request(`${h.page}/${where}`, { method: 'POST', body: {} })).status, 405);
+    }
+    for (const file of ['css/app.css', 'js/app.js', 'favicon.svg']) assert.equal((await get(`${h.page}/conversation/${file}`)).text, readFileSync(path.join(h.site, file), 'utf8'), file);
+    for (const file of ['.env', '.htaccess', 'package.json', 'js/nothing.js', 'var/parley.db', 'cgi-bin/chat.cgi']) assert.ok([403, 404].includes((await get(`${h.page}/conversation/${file}`)).status), file);
+  });
+
+  test('a preflight reaches the program', opts, async () => {
+    const r = await request(`${api.url}/chat`, { method: 'OPTIONS', headers: { origin: 'https://a.test', 'access-control-request-method': 'POST', 'content-length': null } });
+    assert.equal(r.status, 403);
+    assert.equal(r.json?.error.code, 'forbidden');
+  });
+
   test('the API is there: health, a conversation that remembers, its address, 404 and 405 in JSON', opts, async () => {
     assert.deepEqual((await get(`${api.url}/health`)).json, { status: 'healthy' });
     p.respond(simple('hello from far'));
@@ -111,6 +129,10 @@ for (const rewrite of [true, false]) describe(`on shared hosting ${rewrite ? 'wi
       assert.equal(r.status, 302);
       assert.equal(r.headers.location, '/~you/chat/');
     }
+    const there = await get(`${h.page}/cgi-bin/chat.cgi/conversation/a-1`);
+    assert.equal(there.status, 302);
+    assert.equal(there.headers.location, '/~you/chat/#c=a-1');
+    assert.equal((await get(`${h.page}/cgi-bin/chat.cgi/login`)).headers.location, '/~you/chat/');
   });
 
   test('streams flow although the host compresses everything', opts, async () => {

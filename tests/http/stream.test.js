@@ -66,6 +66,20 @@ describe('events of POST /chat/stream', () => {
     assert.equal(r.text, tokens.join(''));
   });
 
+  test('thinking that comes in one burst is merged, in order, and counts once an event', opts, async () => {
+    const pieces = Array.from({ length: 5000 }, (_, i) => `${i} `);
+    at.p.respond(async (req, io) => {
+      await io.raw(pieces.map((text) => `data: ${JSON.stringify(io.shape({ reasoning_content: text, content: null }))}\n\n`).join(''));
+      io.token('done');
+      io.finish();
+      io.done();
+      await io.end();
+    });
+    const r = await chatStream(at.s, 'Hi');
+    assert.equal(r.reasoning, pieces.join(''));
+    assert.ok(r.typed.length < pieces.length / 5, `${r.typed.length} events for ${pieces.length} pieces`);
+  });
+
   test('reasoning comes as an event of its own with JSON data, not as a token', opts, async () => {
     at.p.respond(deviations['delta.reasoning_content with content null (DeepSeek, Qwen, xAI)'].run);
     const r = await chatStream(at.s, 'Hi');

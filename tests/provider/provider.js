@@ -4,6 +4,7 @@
 //   p.respond(simple('Hello'));                     what every chat request gets from now on
 //   p.enqueue(serverError(500));                    what the next one gets, once
 //   p.respond(async (req, io) => { io.token('a'); await g.wait(); io.finish(); io.done(); io.end(); });
+//   p.embed((text) => [text.length, 1]);            the vector of each text (without it: no such route)
 //   p.requests / p.chats                            everything that was asked / only chat completions
 //   await p.stop();
 //
@@ -140,12 +141,13 @@ export async function startProvider({ models = ['test-model'], host = '127.0.0.1
   let waiters = [];
   const p = {
     requests: [], closedCount: 0, models, errors: [], ios: [],
-    behaviour: null,
+    behaviour: null, vector: null,
     get chats() { return p.requests.filter((r) => r.method === 'POST' && r.path.endsWith('/chat/completions')); },
     respond(fn) { p.behaviour = fn; return p; },
     enqueue(...fns) { queue.push(...fns); return p; },
+    embed(fn) { p.vector = fn; return p; },
     /** Forgets requests, queue and counters (between tests that share one provider). */
-    reset(fn) { p.requests.length = 0; queue.length = 0; p.ios.length = 0; p.closedCount = 0; p.behaviour = fn ?? p.behaviour; return p; },
+    reset(fn) { p.vector = null; p.requests.length = 0; queue.length = 0; p.ios.length = 0; p.closedCount = 0; p.behaviour = fn ?? p.behaviour; return p; },
     _wake() { const w = waiters; waiters = []; for (const f of w) f(); },
     /** Resolves once test() is true; looked at after each request and each departure. */
     async until(test, what = 'the provider', seconds = 10) {
@@ -176,6 +178,11 @@ export async function startProvider({ models = ['test-model'], host = '127.0.0.1
       entry.io = io;
       if (req.method === 'GET' && /\/models(\?|$)/.test(req.url)) {
         io.json({ object: 'list', data: p.models.map((id) => ({ id, object: 'model', created: 1, owned_by: 'tests' })) });
+        p._wake();
+        return;
+      }
+      if (req.method === 'POST' && req.url.endsWith('/embeddings') && p.vector) {
+        io.json(embeddings([body.input].flat().map(p.vector), body.model));
         p._wake();
         return;
       }
@@ -289,6 +296,26 @@ export function completion(text, { usage = USAGE, reason = 'stop', model = 'test
   return {
     id: 'chatcmpl-whole', object: 'chat.completion', created: 1760000000, model,
     choices: [{ index: 0, message: { role: 'assistant', content: text }, finish_reason: reason }], usage,
+  };
+}
+
+/** The answer that holds these vectors. */
+function embeddings(vectors, model) {
+  return { object: 'list', model, data: vectors.map((embedding, index) => ({ object: 'embedding', index, embedding })), usage: { prompt_tokens: 5, total_tokens: 5 } };
+}
+
+/** The model wants tools called: [{id, name, arguments (JSON text)}]; the arguments come in pieces. */
+export function calling(calls, { text, usage = USAGE } = {}) {
+  return async (req, io) => {
+    io.role();
+    if (text) io.token(text);
+    calls.forEach((c, index) => {
+      io.chunk(io.shape({ tool_calls: [{ index, id: c.id, type: 'function', function: { name: c.name, arguments: '' } }] }));
+      for (const piece of c.arguments.match(/[^]{1,5}/g) ?? []) io.chunk(io.shape({ tool_calls: [{ index, function: { arguments: piece } }] }));
+    });
+    io.finish('tool_calls', usage);
+    io.done();
+    return io.end();
   };
 }
 

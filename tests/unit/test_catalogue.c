@@ -1,6 +1,6 @@
 /*
- * Tests of src/llm/catalogue.h: the embedded rows, finding and guessing ids, addresses, keys, what parley.json changes. Settings and the list are read once in the life of a process:
- * each world of them is a child, which writes down what it sees.
+ * Tests of src/llm/catalogue.h: the embedded rows, finding and guessing ids, addresses, keys, what parley.json changes. Settings and the list are read once in the life of a
+ * process: each world of them is a child, which writes down what it sees.
  */
 #include "unit.h"
 

@@ -4,6 +4,8 @@
 #include "store.h"
 
 #include "../../src/base/limits.h"
+#include "../../src/store/feedback.h"
+#include "../../src/store/key.h"
 
 static char made[ID_BYTES];
 
@@ -75,6 +77,29 @@ static void a_change_touches_only_what_it_names(void **state)
     assert_int_equal(conversation_change(user, id, &(struct conversation_change){.pinned = -1, .archived = -1}, &failure), OUTCOME_OK);
     assert_string_equal(titles_of(user, "世界"), "[after 世界]");
     assert_string_equal(titles_of(user, "before"), "");
+    assert_index_is_whole();
+}
+
+static void a_title_can_be_changed_only_if_it_is_still_the_old_one(void **state)
+{
+    (void)state;
+    int64_t user = new_user(), other = new_user();
+    struct failure failure = {0};
+    char id[ID_BYTES];
+    strcpy(id, add(user, "first words"));
+    struct conversation_change change = {.title = "a better title", .title_was = "first words", .pinned = -1, .archived = -1};
+    assert_int_equal(conversation_change(other, id, &change, &failure), OUTCOME_NOT_FOUND);
+    assert_int_equal(conversation_change(user, id, &change, &failure), OUTCOME_OK);
+    assert_string_equal(titles_of(user, "better"), "[a better title]");
+    change.title = "too late";
+    change.pinned = 1;
+    change.metadata = "{\"b\":2}";
+    assert_int_equal(conversation_change(user, id, &change, &failure), OUTCOME_BUSY);
+    assert_contains(failure.message, "another title");
+    assert_string_equal(row_of(user, id), "a better title|{\"a\":1}|00|1"); /* nothing of it */
+    change.title_was = NULL;
+    assert_int_equal(conversation_change(user, id, &change, &failure), OUTCOME_OK);
+    assert_string_equal(row_of(user, id), "too late|{\"b\":2}|10|1");
     assert_index_is_whole();
 }
 
@@ -243,6 +268,15 @@ static void use_everything(void)
     roll.rolling_for = "r";
     (void)message_begin_turn(&roll, &failure);
     (void)message_begin_turn(&open, &failure);
+    static const struct message_past past = {"user", "before", 6};
+    struct message_begin brought = turn_of(user, NULL, NULL, "q");
+    brought.history = &past;
+    brought.history_count = 1;
+    brought.client_id = "mine";
+    (void)message_begin_turn(&brought, &failure);
+    char conversation[ID_BYTES], key[KEY_BYTES];
+    (void)feedback_set(user, "mine", "like", NULL, conversation, &failure);
+    (void)key_get("plans", key, &failure);
     open = turn_of(user, a.conversation, "no", "q");
     (void)message_begin_turn(&open, &failure);
     (void)titles_of(user, NULL);
@@ -285,7 +319,7 @@ static bool is_query_of_store(const char *text)
 {
     return strstr(text, "sqlite_") == NULL && strstr(text, "search_index_") == NULL /* FTS5's own */ && strstr(text, "integrity") == NULL && strstr(text, "SET seen_at = 5") == NULL && strstr(text, "pragma") == NULL &&
            (strncmp(text, "SELECT", 6) == 0 || strncmp(text, "WITH", 4) == 0 || strncmp(text, "UPDATE", 6) == 0 || strncmp(text, "DELETE", 6) == 0 ||
-            strncmp(text, "INSERT INTO messages", 20) == 0);
+            strncmp(text, "INSERT INTO messages", 20) == 0 || strncmp(text, "INSERT INTO feedback", 20) == 0);
 }
 
 static void no_statement_reads_a_whole_table(void **state)
@@ -306,7 +340,7 @@ static void no_statement_reads_a_whole_table(void **state)
         free(statements[i]);
     }
     sqlite3_close(connection);
-    assert_true(checked >= 18);
+    assert_true(checked >= 26);
     assert_int_equal(bad, 0);
 }
 
@@ -314,6 +348,7 @@ static const struct CMUnitTest tests[] = {
     store_test(a_conversation_is_made_and_read),
     store_test(what_does_not_exist_is_not_found),
     store_test(a_change_touches_only_what_it_names),
+    store_test(a_title_can_be_changed_only_if_it_is_still_the_old_one),
     store_test(the_list_is_newest_first_with_ties_in_order),
     store_test(pages_follow_each_other_without_gap_or_repetition),
     store_test(search_finds_titles_and_messages),

@@ -1,8 +1,8 @@
 /*
  * Tests of src/llm/embed.h, model_list.h, fetch.h and provider_check(): what a server is asked and what is made of its answers.
  *
- * Each case is a child with settings of its own; beside it runs a server on a free port of the loopback, that gives the answers of the case, each once, and notes what it was asked in memory that
- * both see. "%d" in settings stands for its port.
+ * Each case is a child with settings of its own; beside it runs a server on a free port of the loopback, that gives the answers of the case, each once, and notes what it was asked
+ * in memory that both see. "%d" in settings stands for its port.
  */
 #include "unit.h"
 

@@ -161,6 +161,42 @@ static void a_very_deep_text_is_refused_quickly(void **state)
     free(text);
 }
 
+/* `count` numbers in an array: one value more. */
+static const char *reading_of_many(size_t count, bool (*is_good)(const char *text, size_t len))
+{
+    static char text[LIMIT_JSON_CONTAINERS * 3 + 100];
+    size_t len = 0;
+    text[len++] = '[';
+    for (size_t i = 0; i < count; i++) {
+        text[len++] = is_good != NULL ? '{' : '1';
+        if (is_good != NULL)
+            text[len++] = '}';
+        text[len++] = i + 1 < count ? ',' : ']';
+    }
+    if (is_good != NULL)
+        return is_good(text, len) ? "good" : "refused";
+    const char *why;
+    json_object *object = json_read(text, len, &why);
+    json_object_put(object);
+    return why != NULL ? why : "good";
+}
+
+static bool is_read_loosely(const char *text, size_t len)
+{
+    json_object *object = json_read_loose(text, len);
+    json_object_put(object);
+    return object != NULL;
+}
+
+static void more_values_than_memory_is_worth_are_refused(void **state)
+{
+    (void)state;
+    assert_string_equal(reading_of_many(LIMIT_JSON_VALUES - 1, NULL), "good");
+    assert_string_equal(reading_of_many(LIMIT_JSON_VALUES, NULL), "it holds too many values");
+    assert_string_equal(reading_of_many(LIMIT_JSON_CONTAINERS - 1, is_read_loosely), "good");
+    assert_string_equal(reading_of_many(LIMIT_JSON_CONTAINERS, is_read_loosely), "refused");
+}
+
 static void lone_surrogates_become_replacement_characters(void **state)
 {
     (void)state;
@@ -275,6 +311,50 @@ static void loose_reading_takes_what_providers_send(void **state)
     assert_null(json_read_loose("<html>", 6));
 }
 
+static int depth_of(const char *text, int most)
+{
+    json_object *value = json_read_loose(text, strlen(text));
+    int depth = json_depth(value, most);
+    json_object_put(value);
+    return depth;
+}
+
+static void depth_counts_lists_and_objects(void **state)
+{
+    (void)state;
+    assert_int_equal(depth_of("null", 9), 0);
+    assert_int_equal(depth_of("\"[[]]\"", 9), 0);
+    assert_int_equal(depth_of("[]", 9), 1);
+    assert_int_equal(depth_of("{\"a\":1,\"b\":null}", 9), 1);
+    assert_int_equal(depth_of("{\"a\":[],\"b\":[{}],\"c\":[1]}", 9), 3);
+    assert_int_equal(depth_of("[[[[]]]]", 4), 4);
+    assert_int_equal(depth_of("[[[[]]]]", 3), 4);
+    assert_int_equal(depth_of("[[[[]]]]", 2), 3);
+    assert_int_equal(depth_of("[]", 0), 1);
+    assert_int_equal(depth_of("1", 0), 0);
+}
+
+/* JavaScript writes 1e20 as an integer. What fits into 64 bits stays one, to the last digit. */
+static void whole_numbers_beyond_64_bits_are_doubles(void **state)
+{
+    (void)state;
+    static const struct { const char *text; bool is_int; double value; } rows[] = {
+        {"100000000000000000000", false, 1e20}, {"-100000000000000000000", false, -1e20}, {"18446744073709551616", false, 18446744073709551616.0}, {"-9223372036854775809", false, -9223372036854775808.0},
+        {"18446744073709551615", true, 18446744073709551615.0}, {"9223372036854775807", true, 9223372036854775807.0}, {"-9223372036854775808", true, -9223372036854775808.0},
+        {"100000000000000000000.5", false, 1e20}, {"1000000000000000000000e-1", false, 1e20}, {"0", true, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *why, *text = guard(rows[i].text, strlen(rows[i].text));
+        json_object *object = json_read(text, strlen(rows[i].text), &why);
+        assert_null(why);
+        assert_int_equal(json_object_get_type(object), rows[i].is_int ? json_type_int : json_type_double);
+        assert_true(json_object_get_double(object) == rows[i].value);
+        json_object_put(object);
+    }
+    assert_string_equal(READ("{\"a\":[1,-200000000000000000000,\"300000000000000000000 \\\" 4\"],\"500000000000000000000\":18446744073709551615}"),
+                        "{\"a\":[1,-200000000000000000000.0,\"300000000000000000000 \\\" 4\"],\"500000000000000000000\":18446744073709551615}");
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(good_json_is_read),
     cmocka_unit_test(bare_numbers_and_literals_are_values),
@@ -288,14 +368,17 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(text_after_the_value_is_refused),
     cmocka_unit_test(nesting_ends_at_the_limit),
     cmocka_unit_test(a_very_deep_text_is_refused_quickly),
+    cmocka_unit_test(more_values_than_memory_is_worth_are_refused),
     cmocka_unit_test(lone_surrogates_become_replacement_characters),
     cmocka_unit_test(of_two_equal_keys_the_last_counts),
     cmocka_unit_test(random_mutations_give_a_valid_value_or_a_reason),
+    cmocka_unit_test(whole_numbers_beyond_64_bits_are_doubles),
     cmocka_unit_test(a_path_leads_through_objects_and_arrays),
     cmocka_unit_test(only_strings_are_texts),
     cmocka_unit_test(only_whole_numbers_up_to_2_53_are_counts),
     cmocka_unit_test(a_number_with_a_fraction_or_over_2_53_is_no_count),
     cmocka_unit_test(loose_reading_takes_what_providers_send),
+    cmocka_unit_test(depth_counts_lists_and_objects),
 };
 
 UNIT_MAIN(tests)

@@ -395,6 +395,48 @@ static void a_timer_can_be_set_anew_and_taken_out(void **state)
     assert_int_equal(atomic_load(&gone.rings), 0);
 }
 
+/* As curl does while there is more to read: due at once, again and again. */
+struct eager {
+    struct timer timer;
+    struct tick tick;
+    atomic_int rings, ticks;
+};
+
+static void ring_again(struct timer *timer)
+{
+    struct eager *eager = timer->arg;
+    atomic_fetch_add(&eager->rings, 1);
+    if (atomic_load(&eager->ticks) < 2)
+        loop_timer(timer, loop_now_ms());
+}
+
+static void count_tick(struct tick *tick, int64_t now_ms)
+{
+    struct eager *eager = tick->arg;
+    (void)now_ms;
+    if (atomic_fetch_add(&eager->ticks, 1) == 1)
+        loop_untick(tick);
+}
+
+static void set_eager(void *arg)
+{
+    struct eager *eager = arg;
+    eager->timer = (struct timer){.run = ring_again, .arg = eager, .due_ms = INT64_MAX};
+    eager->tick = (struct tick){.run = count_tick, .arg = eager};
+    loop_tick(&eager->tick);
+    loop_timer(&eager->timer, loop_now_ms());
+}
+
+static void a_timer_that_is_always_due_lets_others_have_their_turn(void **state)
+{
+    (void)state;
+    struct eager eager = {.rings = 0};
+    loop_call(set_eager, &eager);
+    assert_true(reaches(&eager.ticks, 2));
+    assert_true(atomic_load(&eager.rings) > 1);
+    clock_sleep_ms(20); /* the last ring may be under way: `eager` is on the stack */
+}
+
 static void a_timer_can_set_another_and_take_one_out(void **state)
 {
     (void)state;
@@ -515,6 +557,7 @@ static const struct CMUnitTest tests[] = {
     loop_test(a_timer_runs_once_and_not_early),
     loop_test(timers_run_by_their_time_and_not_by_their_setting),
     loop_test(a_timer_can_be_set_anew_and_taken_out),
+    loop_test(a_timer_that_is_always_due_lets_others_have_their_turn),
     loop_test(a_timer_can_set_another_and_take_one_out),
     loop_test(a_timer_of_next_year_does_not_spin_or_ring),
     loop_test(ticks_come_at_their_pace_until_taken_out),

@@ -61,6 +61,211 @@ static void all_that_is_known_of_an_end_is_kept(void **state)
     assert_string_equal(text, "error|hm|gpt|length|1,-1,0,2|provider_error|it broke|{}|11");
 }
 
+static void keep_more(void *arg, const struct message *row)
+{
+    size_t len = strlen(arg);
+    (void)snprintf((char *)arg + len, 500 - len, "[%s %s|%s|%s|%s|%s]", row->role, row->events != NULL ? row->events : "-", row->steps != NULL ? row->steps : "-",
+                   row->app_state != NULL ? row->app_state : "-", row->calls != NULL ? row->calls : "-", row->state_wire != NULL ? row->state_wire : "-");
+}
+
+static void what_belongs_to_an_answer_beside_its_text_is_kept(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin turn = turn_of(user, NULL, NULL, "q");
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    struct message_end end = {.id = turn.answer, .process = PROCESS, .status = "done", .content = "a", .content_len = 1, .usage = usage_none(), .calls = "[1]",
+                              .state_wire = "w", .events = "[{\"type\":\"reference\",\"content\":\"ä\"}]", .steps = "[{}]", .app_state = "{\"n\":1}"};
+    assert_int_equal(message_end_turn(&end, &failure), OUTCOME_OK);
+    struct message_begin next = whole_turn(user, turn.conversation, NULL, "q2", "a2"); /* has none of them */
+    static const char first[] = "[assistant [{\"type\":\"reference\",\"content\":\"ä\"}]|[{}]|{\"n\":1}|[1]|w]";
+    char text[500] = "", expected[500];
+    assert_int_equal(message_list(user, turn.conversation, keep_more, text, &failure), OUTCOME_OK);
+    (void)snprintf(expected, sizeof expected, "[user -|-|-|-|-]%s[user -|-|-|-|-][assistant -|-|-|-|-]", first);
+    assert_string_equal(text, expected);
+    text[0] = '\0';
+    assert_int_equal(message_history(user, next.question, 2, keep_more, text, &failure), OUTCOME_OK);
+    (void)snprintf(expected, sizeof expected, "[user -|-|-|-|-]%s", first);
+    assert_string_equal(text, expected);
+}
+
+static void a_turn_knows_whether_its_conversation_is_new(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin first = whole_turn(user, NULL, NULL, "q", "a");
+    assert_true(first.is_new);
+    struct message_begin later[] = {turn_of(user, first.conversation, NULL, "q2"), turn_of(user, first.conversation, "root", "q3")};
+    for (int i = 0; i < 2; i++) {
+        later[i].is_new = true;
+        assert_int_equal(begin(&later[i], &failure), OUTCOME_OK);
+        assert_false(later[i].is_new);
+    }
+    char empty[ID_BYTES];
+    assert_int_equal(conversation_add(user, "", "{}", empty, &failure), OUTCOME_OK);
+    assert_true(whole_turn(user, empty, NULL, "q", "a").is_new);
+    assert_int_equal(conversation_clear(user, empty, &failure), OUTCOME_OK);
+    assert_true(whole_turn(user, empty, NULL, "q", "a").is_new);
+    for (int i = 0; i < 2; i++) {
+        struct message_begin rolling = turn_of(user, NULL, NULL, "x");
+        rolling.rolling_for = "r";
+        assert_int_equal(begin(&rolling, &failure), OUTCOME_OK);
+        assert_int_equal(end_turn_as(rolling.answer, "done", "y"), OUTCOME_OK);
+        assert_int_equal(rolling.is_new, i == 0);
+    }
+}
+
+/* --- what a client brings along ------------------------------------------------------------------------------------------------- */
+
+#define PAST(role, text) {role, text, sizeof text - 1}
+
+static const struct message_past dialogue[] = {PAST("user", "past q"), PAST("assistant", "past 世界"), PAST("user", "more"), PAST("assistant", "sure")};
+
+static struct message_begin turn_with_past(int64_t user, const char *conversation, const struct message_past *past, size_t count)
+{
+    struct message_begin turn = turn_of(user, conversation, NULL, "now");
+    turn.history = past;
+    turn.history_count = count;
+    return turn;
+}
+
+static const char *history_of(int64_t user, const char *id, int limit)
+{
+    struct failure failure = {0};
+    listed[0] = '\0';
+    assert_int_equal(message_history(user, id, limit, list_message, NULL, &failure), OUTCOME_OK);
+    return listed;
+}
+
+static void what_was_said_before_is_stored_in_front_of_the_question(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin turn = turn_with_past(user, NULL, dialogue, 4);
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    assert_true(turn.is_new);
+    assert_string_equal(messages_of(user, turn.conversation),
+                        "[user done past q][assistant done past 世界][user done more][assistant done sure][user done now][assistant streaming ]");
+    assert_string_equal(history_of(user, turn.question, 100), "[user done now][assistant done sure][user done more][assistant done past 世界][user done past q]");
+    assert_int_equal(end_turn_as(turn.answer, "done", "a"), OUTCOME_OK);
+    struct message_begin next = whole_turn(user, turn.conversation, NULL, "next", "b");
+    assert_string_equal(history_of(user, next.question, 3), "[user done next][assistant done a][user done now]");
+    assert_string_equal(titles_of(user, "世界"), "[now]");
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE model IS NOT NULL OR process IS NOT NULL"), 2); /* the two answers that were made here */
+    assert_int_equal(sql("SELECT count(DISTINCT public_id) FROM messages"), 8);
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE (role = 'assistant') <> (finished_at IS NOT NULL)"), 0);
+    assert_int_equal(conversation_delete(user, turn.conversation, &failure), OUTCOME_OK);
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 0);
+    assert_index_is_whole();
+}
+
+static void what_was_said_before_may_begin_and_end_with_anybody(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin turn = turn_with_past(user, NULL, dialogue + 1, 2);
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    assert_string_equal(history_of(user, turn.question, 100), "[user done now][user done more][assistant done past 世界]");
+    struct message_begin rolling = turn_with_past(user, NULL, dialogue, 1);
+    rolling.rolling_for = "r";
+    assert_int_equal(begin(&rolling, &failure), OUTCOME_OK);
+    assert_string_equal(messages_of(user, rolling.conversation), "[user done past q][user done now][assistant streaming ]");
+}
+
+static void what_was_said_before_is_ignored_where_there_are_messages_or_a_parent(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin first = whole_turn(user, NULL, NULL, "q", "a"), turn = turn_with_past(user, first.conversation, dialogue, 4);
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    assert_string_equal(messages_of(user, first.conversation), "[user done q][assistant done a][user done now][assistant streaming ]");
+    turn = turn_with_past(user, NULL, dialogue, 4);
+    turn.parent_id = "root";
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    assert_string_equal(messages_of(user, turn.conversation), "[user done now][assistant streaming ]");
+    int64_t other = new_user();
+    turn = turn_with_past(other, first.conversation, dialogue, 4);
+    assert_int_equal(begin(&turn, &failure), OUTCOME_NOT_FOUND);
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 6);
+}
+
+static void a_question_of_the_client_is_no_parent_by_name(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin turn = turn_with_past(user, NULL, dialogue, 1);
+    assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+    assert_int_equal(end_turn_as(turn.answer, "done", "a"), OUTCOME_OK);
+    struct message_begin beside = turn_of(user, turn.conversation, turn.question, "x");
+    assert_int_equal(begin(&beside, &failure), OUTCOME_BAD_FIELD);
+}
+
+/* --- usage ---------------------------------------------------------------------------------------------------------------------- */
+
+static void every_model_that_had_a_part_is_counted_for_the_day(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    static const struct usage_entry used[] = {{"p", "big", {10, 20, -1, -1, false, 0.5}},
+                                              {"p", "big", {1, 2, -1, -1, false, 0.25}},
+                                              {"p", "small", {5, -1, -1, -1, false, -1}},
+                                              {NULL, NULL, {100, 100, -1, -1, false, 100}}};
+    for (int i = 0; i < 2; i++) {
+        struct message_begin turn = turn_of(user, NULL, NULL, "q");
+        assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+        struct message_end end = {.id = turn.answer, .process = PROCESS, .status = "done", .content = "a", .content_len = 1, .provider = "p", .model = "big",
+                                  .usage = {16, 22, -1, -1, false, 0.75}, .used = used, .used_count = 4};
+        assert_int_equal(message_end_turn(&end, &failure), OUTCOME_OK);
+    }
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE provider = 'p' AND model = 'big' AND prompt_tokens = 16 AND completion_tokens = 22 AND cost = 0.75"), 2);
+    assert_int_equal(sql("SELECT count(*) FROM usage_days"), 2);
+    assert_int_equal(sql("SELECT count(*) FROM usage_days WHERE model = 'big' AND answers = 2 AND prompt_tokens = 22 AND completion_tokens = 44 AND cost = 1.5"), 1);
+    assert_int_equal(sql("SELECT count(*) FROM usage_days WHERE model = 'small' AND answers = 2 AND prompt_tokens = 10 AND completion_tokens = 0 AND cost = 0"), 1);
+}
+
+static void the_message_s_own_usage_counts_where_no_models_are_listed(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    for (int i = 0; i < 2; i++) {
+        struct message_begin turn = turn_of(user, NULL, NULL, "q");
+        assert_int_equal(begin(&turn, &failure), OUTCOME_OK);
+        struct message_end end = {.id = turn.answer, .process = PROCESS, .status = "done", .content = "a", .content_len = 1, .provider = i == 0 ? "p" : NULL, .model = "m",
+                                  .usage = {1, 2, -1, -1, false, 0.5}};
+        assert_int_equal(message_end_turn(&end, &failure), OUTCOME_OK);
+    }
+    char text[200];
+    (void)snprintf(text, sizeof text, "SELECT count(*) FROM usage_days WHERE user_id = %lld AND provider = 'p' AND model = 'm' AND answers = 1 AND prompt_tokens = 1", (long long)user);
+    assert_int_equal(sql(text), 1);
+    assert_int_equal(sql("SELECT count(*) FROM usage_days"), 1);
+}
+
+static void answers_that_are_not_stored_are_counted_too(void **state)
+{
+    (void)state;
+    int64_t user = new_user(), other = new_user();
+    struct failure failure = {0};
+    static const struct usage_entry used[] = {{"p", "m", {1, 2, -1, -1, false, 0.5}}, {"p", NULL, {3, 4, -1, -1, true, -1}}};
+    assert_int_equal(usage_add(user, used, 2, &failure), OUTCOME_OK);
+    assert_int_equal(usage_add(user, used, 1, &failure), OUTCOME_OK);
+    assert_int_equal(usage_add(other, used, 1, &failure), OUTCOME_OK);
+    assert_int_equal(usage_add(user, NULL, 0, &failure), OUTCOME_OK);
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 0);
+    assert_int_equal(sql("SELECT count(*) FROM usage_days"), 3);
+    assert_int_equal(sql("SELECT count(*) FROM usage_days WHERE model = 'm' AND answers = 2 AND prompt_tokens = 2 AND completion_tokens = 4 AND cost = 1"), 1);
+    assert_int_equal(sql("SELECT count(*) FROM usage_days WHERE model = '' AND answers = 1 AND prompt_tokens = 3"), 1);
+    assert_int_equal(sql("SELECT count(DISTINCT user_id) FROM usage_days"), 2);
+    assert_int_equal(sql("SELECT count(*) FROM usage_days WHERE day <> CAST(strftime('%s', 'now') / 86400 AS INTEGER)"), 0);
+}
+
 static void the_answer_that_streams_keeps_others_out(void **state)
 {
     (void)state;
@@ -199,14 +404,6 @@ static void only_the_first_message_gives_the_title(void **state)
 }
 
 /* --- history ------------------------------------------------------------------------------------------------------------------ */
-
-static const char *history_of(int64_t user, const char *id, int limit)
-{
-    struct failure failure = {0};
-    listed[0] = '\0';
-    assert_int_equal(message_history(user, id, limit, list_message, NULL, &failure), OUTCOME_OK);
-    return listed;
-}
 
 static void history_is_the_path_to_a_question_newest_first(void **state)
 {
@@ -402,6 +599,26 @@ static void stop_reaches_the_process_that_makes_the_answer(void **state)
     assert_int_equal(message_ask_stop(user, "0123456789abcdefghjkmnpqrs", &running, &failure), OUTCOME_NOT_FOUND);
 }
 
+static void without_memory_what_was_said_before_is_stored_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    assert_int_equal(db_check(&failure), OUTCOME_OK);
+    int failed = 0;
+    for (long calls = 0; calls < 8; calls++) {
+        struct message_begin turn = turn_with_past(user, NULL, dialogue, 4);
+        int64_t before = sql("SELECT count(*) FROM messages");
+        mem_fail_after(calls);
+        enum outcome outcome = begin(&turn, &failure);
+        mem_fail_after(-1);
+        failed += outcome != OUTCOME_OK;
+        assert_int_equal(sql("SELECT count(*) FROM messages"), before + (outcome == OUTCOME_OK ? 6 : 0));
+    }
+    assert_true(failed > 0);
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE content LIKE '%世界' AND search_text IS NULL"), 0);
+}
+
 static void without_memory_a_turn_fails_and_leaves_nothing(void **state)
 {
     (void)state;
@@ -467,6 +684,15 @@ static const struct CMUnitTest tests[] = {
     store_test(a_turn_stores_question_and_answer),
     store_test(texts_of_all_kinds_are_kept_byte_for_byte),
     store_test(all_that_is_known_of_an_end_is_kept),
+    store_test(what_belongs_to_an_answer_beside_its_text_is_kept),
+    store_test(a_turn_knows_whether_its_conversation_is_new),
+    store_test(what_was_said_before_is_stored_in_front_of_the_question),
+    store_test(what_was_said_before_may_begin_and_end_with_anybody),
+    store_test(what_was_said_before_is_ignored_where_there_are_messages_or_a_parent),
+    store_test(a_question_of_the_client_is_no_parent_by_name),
+    store_test(every_model_that_had_a_part_is_counted_for_the_day),
+    store_test(the_message_s_own_usage_counts_where_no_models_are_listed),
+    store_test(answers_that_are_not_stored_are_counted_too),
     store_test(the_answer_that_streams_keeps_others_out),
     store_test(another_branch_may_begin_while_one_streams),
     store_test(the_parent_must_be_an_answer_of_the_conversation),
@@ -489,6 +715,7 @@ static const struct CMUnitTest tests[] = {
     store_test(of_all_processes_together_no_more_answers_are_made_than_may_be),
     store_test(what_was_deleted_is_told_to_the_process_that_makes_it),
     store_test(without_memory_a_turn_fails_and_leaves_nothing),
+    store_test(without_memory_what_was_said_before_is_stored_whole_or_not_at_all),
 };
 
 UNIT_MAIN(tests)

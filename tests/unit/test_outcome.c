@@ -20,6 +20,8 @@ static void every_outcome_has_a_status_and_a_code(void **state)
     assert_int_equal(outcome_status(OUTCOME_BAD_FIELD), 422);
     assert_int_equal(outcome_status(OUTCOME_PROVIDER_TIMEOUT), 504);
     assert_string_equal(outcome_code(OUTCOME_STORE), "store_unavailable");
+    assert_int_equal(outcome_status(OUTCOME_HOOK), 502);
+    assert_string_equal(outcome_code(OUTCOME_HOOK), "hook_failed");
 }
 
 static void a_failure_is_filled_and_its_outcome_returned(void **state)

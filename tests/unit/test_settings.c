@@ -6,6 +6,7 @@
 
 #include <limits.h>
 
+#include "../../src/base/secrets.h"
 #include "../../src/base/settings.h"
 
 struct settings_case {
@@ -22,7 +23,7 @@ static void write_fields(FILE *out)
                   settings.system_prompt, settings.db_path);
     (void)fprintf(out, "temperature=%.3f max_tokens=%lld hold=%lld port=[%s] log=[%s] sync=[%s]\n", settings.temperature, (long long)settings.max_tokens,
                   (long long)settings.header_hold_ms, settings.app_port, settings.log_level, settings.db_sync);
-    (void)fprintf(out, "prefix=[%s] outlive=%d\n", settings.prefix, settings.outlive_host);
+    (void)fprintf(out, "prefix=[%s] outlive=%d cors=[%s]\n", settings.prefix, settings.outlive_host, settings.cors_origins);
 }
 
 static bool is_key(const char *name)
@@ -211,6 +212,24 @@ static void bad_values_are_refused_with_a_sentence(void **state)
         {"PARLEY_PREFIX=parley\n", "PARLEY_PREFIX: \"parley\" is not a path of plain letters"},
         {"PARLEY_PREFIX=/c++\n", "PARLEY_PREFIX: \"/c++\" is not a path"},
         {"PARLEY_PREFIX=/a//b\n", "PARLEY_PREFIX: \"/a//b\" is not a path"},
+        {"CORS_ORIGINS=app.example.org\n", "CORS_ORIGINS: \"app.example.org\" does not start with http"},
+        {"CORS_ORIGINS=HTTPS://a.org\n", "CORS_ORIGINS: \"HTTPS://a.org\" does not start with http"},
+        {"CORS_ORIGINS=null\n", "CORS_ORIGINS: \"null\" does not start with http"},
+        {"CORS_ORIGINS=https://a.org,https://b.org/app\n", "CORS_ORIGINS: \"https://b.org/app\" has something after host and port"},
+        {"CORS_ORIGINS=https://a.org//\n", "CORS_ORIGINS: \"https://a.org//\" has something after"},
+        {"CORS_ORIGINS=https://me@a.org\n", "has a user's name"},
+        {"CORS_ORIGINS=https://*.a.org\n", "has no host of letters, digits, dots and hyphens"},
+        {"CORS_ORIGINS=https://\n", "CORS_ORIGINS: \"https://\" has "},
+        {"CORS_ORIGINS=https://:1\n", "has no host"},
+        {"CORS_ORIGINS=https://a.org:\n", "has no host of letters, digits, dots and hyphens, or no port from 1 to 65535"},
+        {"CORS_ORIGINS=https://a.org:0\n", "or no port"},
+        {"CORS_ORIGINS=https://a.org:65536\n", "or no port"},
+        {"CORS_ORIGINS=https://a.org:443\n", "has the port that belongs to its scheme"},
+        {"CORS_ORIGINS=http://a.org:80\n", "has the port that belongs to its scheme"},
+        {"CORS_ORIGINS=http://[::1\n", "has no host"},
+        {"CORS_ORIGINS=http://[]\n", "has no host"},
+        {"CORS_ORIGINS=http://[::1]x\n", "has no host"},
+        {"CORS_ORIGINS=*,https://a.org\n", "CORS_ORIGINS: * is every site and stands alone"},
         {"PARLEY_PREFIX=/a/../b\n", "PARLEY_PREFIX: \"/a/../b\" is not a path"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -248,6 +267,16 @@ static void a_prefix_ends_without_a_slash(void **state)
     assert_contains(file_gives("PARLEY_PREFIX=/a/b//\n"), "prefix=[/a/b]");
     assert_contains(file_gives("PARLEY_PREFIX=/\n"), "prefix=[]");
     assert_contains(file_gives("PARLEY_PREFIX=\n"), "prefix=[]");
+}
+
+static void origins_are_kept_with_one_space_between(void **state)
+{
+    (void)state;
+    assert_contains(file_gives("CORS_ORIGINS= https://a.org/ ,, http://b.org:8080\thttp://[::1]:3000,app://local \n"), "cors=[https://a.org http://b.org:8080 http://[::1]:3000 app://local]");
+    assert_contains(file_gives("CORS_ORIGINS=https://a.org:80,http://a.org:443\n"), "loaded=1");
+    assert_contains(file_gives("CORS_ORIGINS=*\n"), "cors=[*]");
+    assert_contains(file_gives("CORS_ORIGINS=\n"), "cors=[]");
+    assert_contains(file_gives("CORS_ORIGINS=\" , \"\n"), "cors=[]");
 }
 
 static void choices_may_be_in_capitals(void **state)
@@ -382,6 +411,93 @@ static void the_table_has_a_row_for_each_setting(void **state)
     assert_contains(got, "text of LLM_MODEL: gpt-4o, of an unknown name: 1");
 }
 
+/* --- an application's defaults -------------------------------------------------------------------------------------------- */
+
+struct application {
+    const char *names[3], *values[3];
+    struct settings_case one;
+};
+
+static void load_application(FILE *out, void *arg)
+{
+    struct application *application = arg;
+    for (int i = 0; i < 3 && application->names[i] != NULL; i++)
+        (void)fprintf(out, "standard=%d\n", settings_standard(application->names[i], application->values[i]));
+    load(out, &application->one);
+    char line[100];
+    (void)snprintf(line, sizeof line, "said: %s", settings.secret_key);
+    secrets_mask(line);
+    (void)fprintf(out, "%s\n--table\n", line);
+    settings_write_table(out);
+}
+
+static const char *application_gives(struct application application)
+{
+    return in_child(load_application, &application);
+}
+
+static void an_applications_default_holds_where_nothing_is_set(void **state)
+{
+    (void)state;
+    const char *got = application_gives((struct application){.names = {"LLM_MODEL", "MAX_TOKENS", "HEADER_HOLD_SECONDS"}, .values = {"mine", "77", "1.5"}});
+    assert_contains(got, "loaded=1");
+    assert_contains(got, "model=[mine]");
+    assert_contains(got, "max_tokens=77 hold=1500");
+    assert_contains(got, "mine  (default)");
+    assert_contains(got, "| `LLM_MODEL` (also `OPENAI_MODEL`) | `mine` | ");
+}
+
+static void file_and_environment_win_over_an_applications_default(void **state)
+{
+    (void)state;
+    struct application application = {.names = {"LLM_MODEL", "MAX_TOKENS"}, .values = {"mine", "77"}, .one = {.file = "LLM_MODEL=theirs\n", .environment = {"MAX_TOKENS=88"}}};
+    const char *got = application_gives(application);
+    assert_contains(got, "model=[theirs]");
+    assert_contains(got, "max_tokens=88");
+    application.one = (struct settings_case){.file = "LLM_MODEL=\nMAX_TOKENS=\n"}; /* set to nothing: the default */
+    got = application_gives(application);
+    assert_contains(got, "model=[mine]");
+    assert_contains(got, "max_tokens=77");
+}
+
+static void a_name_that_is_no_setting_has_no_default(void **state)
+{
+    (void)state;
+    assert_contains(application_gives((struct application){.names = {"NO_SUCH"}, .values = {"x"}}), "standard=0\nloaded=1");
+    assert_contains(application_gives((struct application){.names = {"LLM_MODEL"}, .values = {NULL}}), "standard=0\nloaded=1");
+    assert_contains(application_gives((struct application){.names = {"OPENAI_MODEL"}, .values = {"by its other name"}}), "model=[by its other name]");
+}
+
+static void an_unusable_default_is_refused_like_any_value(void **state)
+{
+    (void)state;
+    const char *got = application_gives((struct application){.names = {"MAX_TOKENS", "DB_SYNC", "CORS_ORIGINS"}, .values = {"many", "never", "javascript:x"}});
+    assert_contains(got, "loaded=0");
+    assert_contains(got, "MAX_TOKENS: \"many\" is not a whole number");
+    assert_contains(got, "DB_SYNC: \"never\" is not one of");
+    assert_contains(got, "CORS_ORIGINS: \"javascript:x\"");
+    assert_contains(application_gives((struct application){.names = {"PARLEY_PREFIX"}, .values = {"no slash"}}), "loaded=0");
+}
+
+static void defaults_are_tidied_like_values(void **state)
+{
+    (void)state;
+    struct application application = {.names = {"PARLEY_PREFIX", "CORS_ORIGINS", "PARLEY_DB"}, .values = {"/app/", "https://a/,https://b", "data/mine.db"}};
+    const char *got = application_gives(application);
+    assert_contains(got, "prefix=[/app]");
+    assert_contains(got, "cors=[https://a https://b]");
+    assert_contains(got, "/data/mine.db]");
+}
+
+static void a_secret_of_an_application_is_masked(void **state)
+{
+    (void)state;
+    const char *got = application_gives((struct application){.names = {"SECRET_KEY"}, .values = {"a-very-secret-key"}});
+    assert_contains(got, "loaded=1");
+    assert_contains(got, "said: *****");
+    assert_lacks(got, "a-very-secret-key");
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(without_file_and_environment_the_defaults_hold),
     cmocka_unit_test(lines_of_the_file_set_values),
@@ -401,6 +517,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(numbers_are_written_in_plain_decimals),
     cmocka_unit_test(a_flag_is_on_or_off_in_the_usual_words),
     cmocka_unit_test(a_prefix_ends_without_a_slash),
+    cmocka_unit_test(origins_are_kept_with_one_space_between),
     cmocka_unit_test(choices_may_be_in_capitals),
     cmocka_unit_test(a_named_file_must_be_there),
     cmocka_unit_test(parley_config_names_the_file),
@@ -412,6 +529,12 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(values_in_quotes_or_spaces_survive_the_export),
     cmocka_unit_test(a_value_with_a_line_break_cannot_spoil_the_export),
     cmocka_unit_test(the_table_has_a_row_for_each_setting),
+    cmocka_unit_test(an_applications_default_holds_where_nothing_is_set),
+    cmocka_unit_test(file_and_environment_win_over_an_applications_default),
+    cmocka_unit_test(a_name_that_is_no_setting_has_no_default),
+    cmocka_unit_test(an_unusable_default_is_refused_like_any_value),
+    cmocka_unit_test(defaults_are_tidied_like_values),
+    cmocka_unit_test(a_secret_of_an_application_is_masked),
 };
 
 UNIT_MAIN(tests)

@@ -3,6 +3,7 @@
  */
 #include "store.h"
 
+#include "../../src/store/feedback.h"
 #include "../../src/store/upgrade.h"
 
 static sqlite3 *open_file(void)
@@ -15,17 +16,40 @@ static sqlite3 *open_file(void)
     return connection;
 }
 
-/* A file of version 1 as this program makes it, with a user in it. */
-static sqlite3 *old_file(void)
+/* What each version added, taken away again: what leads from a file of version N + 1 to one of version N. */
+static const char *const steps_back[] = {
+    [1] = "DROP TABLE counters",
+    [2] = "DROP TABLE usage_days; ALTER TABLE messages DROP COLUMN attachments; ALTER TABLE messages DROP COLUMN provider; ALTER TABLE messages DROP COLUMN usage_estimated; "
+          "ALTER TABLE messages DROP COLUMN cost; ALTER TABLE messages DROP COLUMN calls; ALTER TABLE messages DROP COLUMN state; ALTER TABLE messages DROP COLUMN state_wire",
+    [3] = "DROP TABLE feedback; DROP TABLE keys; DROP INDEX messages_by_client_id; ALTER TABLE messages DROP COLUMN events; ALTER TABLE messages DROP COLUMN steps; "
+          "ALTER TABLE messages DROP COLUMN app_state; ALTER TABLE messages DROP COLUMN client_id",
+};
+
+enum { NEWEST = 4 };
+
+/* A file of an old version, with a user, a conversation, a question and an answer in it. */
+static sqlite3 *file_of_version(int version)
 {
     struct failure failure = {0};
     sqlite3 *connection = open_file();
+    char mark[64];
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK);
-    (void)sql("INSERT INTO users (name, created_at) VALUES ('old', 1)");
-    assert_int_equal(sqlite3_exec(connection, "DROP TABLE counters; DROP TABLE usage_days; ALTER TABLE messages DROP COLUMN attachments; ALTER TABLE messages DROP COLUMN provider; ALTER TABLE messages DROP COLUMN usage_estimated; "
-                     "ALTER TABLE messages DROP COLUMN cost; ALTER TABLE messages DROP COLUMN calls; ALTER TABLE messages DROP COLUMN state; "
-                     "ALTER TABLE messages DROP COLUMN state_wire; PRAGMA user_version = 1", NULL, NULL, NULL), SQLITE_OK); /* what later versions added */
+    for (int at = NEWEST - 1; at >= version; at--)
+        assert_int_equal(sqlite3_exec(connection, steps_back[at], NULL, NULL, NULL), SQLITE_OK);
+    (void)snprintf(mark, sizeof mark, "PRAGMA user_version = %d", version);
+    assert_int_equal(sqlite3_exec(connection, mark, NULL, NULL, NULL), SQLITE_OK);
+    (void)sql("INSERT INTO users (id, name, created_at) VALUES (7, 'old', 1)");
+    (void)sql("INSERT INTO conversations (id, public_id, user_id, title, created_at, updated_at) VALUES (1, 'c1', 7, 'Old title', 1, 2)");
+    (void)sql("INSERT INTO messages (id, public_id, conversation_id, user_id, seq, role, content, created_at) VALUES (1, 'q1', 1, 7, 1, 'user', 'old question', 1)");
+    (void)sql("INSERT INTO messages (id, public_id, conversation_id, user_id, seq, parent_id, role, content, prompt_tokens, created_at) "
+              "VALUES (2, 'a1', 1, 7, 2, 1, 'assistant', 'old answer', 5, 2)");
+    (void)sql("UPDATE conversations SET leaf_id = 2");
     return connection;
+}
+
+static sqlite3 *old_file(void)
+{
+    return file_of_version(1);
 }
 
 static bool copy_exists(int version)
@@ -41,27 +65,93 @@ static void a_new_file_gets_the_schema(void **state)
     struct failure failure = {0};
     sqlite3 *connection = open_file();
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK);
-    assert_int_equal(sql("PRAGMA user_version"), 3);
-    assert_int_equal(sql("SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages', 'search_index', 'counters', 'usage_days')"), 6);
+    assert_int_equal(sql("PRAGMA user_version"), NEWEST);
+    assert_int_equal(sql("SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages', 'search_index', 'counters', 'usage_days', 'feedback', 'keys')"), 8);
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK); /* again: nothing to do */
     assert_false(copy_exists(0));
     assert_false(copy_exists(1));
     sqlite3_close(connection);
 }
 
-static void version_1_is_upgraded_to_what_the_program_needs(void **state)
+/* Columns, indexes and references of a file, each on a line of its own, whatever their order. */
+static const char *schema_text(const char *path, char *text, size_t room)
+{
+    static const char query[] =
+        "SELECT 'column ' || m.name || '.' || x.name || ' ' || x.type || ' ' || x.\"notnull\" || ' ' || coalesce(x.dflt_value, '-') || ' ' || x.pk || ' ' || x.hidden AS line "
+        "  FROM sqlite_master AS m, pragma_table_xinfo(m.name) AS x WHERE m.type = 'table' "
+        "UNION ALL SELECT 'reference ' || m.name || '.' || f.\"from\" || ' ' || f.\"table\" || '.' || f.\"to\" || ' ' || f.on_delete "
+        "  FROM sqlite_master AS m, pragma_foreign_key_list(m.name) AS f WHERE m.type = 'table' "
+        "UNION ALL SELECT type || ' ' || name || ' ' || coalesce(sql, 'of itself') FROM sqlite_master WHERE type <> 'table' ORDER BY line";
+    sqlite3 *connection;
+    sqlite3_stmt *statement = NULL;
+    size_t len = 0;
+    assert_int_equal(sqlite3_open(path, &connection), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(connection, query, -1, &statement, NULL), SQLITE_OK);
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        len += (size_t)snprintf(text + len, room - len, "%s\n", (const char *)sqlite3_column_text(statement, 0));
+        assert_true(len < room);
+    }
+    sqlite3_finalize(statement);
+    sqlite3_close(connection);
+    return text;
+}
+
+static void every_old_version_becomes_what_a_new_file_is(void **state)
 {
     (void)state;
+    static char made[32 * 1024], upgraded[32 * 1024];
     struct failure failure = {0};
-    sqlite3 *connection = old_file();
+    sqlite3 *connection = open_file();
     assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK);
     sqlite3_close(connection);
-    assert_int_equal(sql("PRAGMA user_version"), 3);
-    assert_int_equal(sql("SELECT count(*) FROM counters"), 0);
-    assert_int_equal(sql("SELECT count(*) FROM usage_days"), 0);
-    assert_int_equal(sql("SELECT count(cost) + count(calls) + count(state) + count(provider) FROM messages"), 0);
-    assert_int_equal(sql("SELECT count(*) FROM users WHERE name = 'old'"), 1);
-    assert_true(copy_exists(1));
+    assert_contains(schema_text(store_path, made, sizeof made), "column messages.events TEXT");
+    for (int version = 1; version < NEWEST; version++) {
+        assert_int_equal(remove(store_path), 0);
+        sqlite3_close(file_of_version(version));
+        assert_string_not_equal(schema_text(store_path, upgraded, sizeof upgraded), made);
+        connection = open_file();
+        assert_int_equal(schema_upgrade(connection, store_path, &failure), OUTCOME_OK);
+        sqlite3_close(connection);
+        assert_int_equal(sql("PRAGMA user_version"), NEWEST);
+        assert_string_equal(schema_text(store_path, upgraded, sizeof upgraded), made);
+        assert_true(copy_exists(version));
+    }
+}
+
+static void keep_all(void *arg, const struct message *row)
+{
+    size_t len = strlen(arg);
+    (void)snprintf((char *)arg + len, 500 - len, "[%s %s %d%d%d%d %d]", row->role, row->content, row->events != NULL, row->steps != NULL, row->app_state != NULL,
+                   row->feedback != NULL, (int)row->usage.prompt_tokens);
+}
+
+static void the_messages_of_every_old_version_are_kept_and_can_be_gone_on_with(void **state)
+{
+    (void)state;
+    for (int version = 1; version < NEWEST; version++) {
+        struct failure failure = {0};
+        char rows[500] = "", conversation[ID_BYTES];
+        sqlite3_close(file_of_version(version));
+        if (version == 3)
+            (void)sql("UPDATE messages SET calls = '[]', cost = 0.5, attachments = '[1]' WHERE id = 2");
+        assert_int_equal(message_list(7, "c1", keep_all, rows, &failure), OUTCOME_OK);
+        assert_string_equal(rows, "[user old question 0000 -1][assistant old answer 0000 5]");
+        assert_int_equal(sql("SELECT count(calls) + count(cost) + count(attachments) FROM messages"), version == 3 ? 3 : 0);
+        assert_int_equal(sql("SELECT count(events) + count(steps) + count(app_state) + count(client_id) FROM messages"), 0);
+        assert_int_equal(feedback_set(7, "a1", "like", NULL, conversation, &failure), OUTCOME_OK);
+        assert_string_equal(conversation, "c1");
+        struct message_begin next = whole_turn(7, "c1", NULL, "new question", "new answer");
+        assert_false(next.is_new);
+        rows[0] = '\0';
+        assert_int_equal(message_history(7, next.question, 10, keep_all, rows, &failure), OUTCOME_OK);
+        assert_string_equal(rows, "[user new question 0000 -1][assistant old answer 0001 5][user old question 0000 -1]");
+        assert_string_equal(titles_of(7, "old answer"), "[Old title]");
+        assert_int_equal(conversation_delete(7, "c1", &failure), OUTCOME_OK);
+        assert_int_equal(sql("SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM feedback)"), 0);
+        assert_index_is_whole();
+        db_close();
+        assert_int_equal(remove(store_path), 0);
+    }
 }
 
 static const struct upgrade_step good_steps[] = {
@@ -235,13 +325,14 @@ static void processes_that_start_at_once_make_one_schema(void **state)
     for (int i = 0; i < 6; i++)
         (void)waitpid(children[i], NULL, 0);
     assert_string_equal(in_child(make_schema, NULL), "0");
-    assert_int_equal(sql("PRAGMA user_version"), 3);
+    assert_int_equal(sql("PRAGMA user_version"), NEWEST);
     assert_int_equal(sql("SELECT count(*) FROM users"), 0);
 }
 
 static const struct CMUnitTest tests[] = {
     store_test(a_new_file_gets_the_schema),
-    store_test(version_1_is_upgraded_to_what_the_program_needs),
+    store_test(every_old_version_becomes_what_a_new_file_is),
+    store_test(the_messages_of_every_old_version_are_kept_and_can_be_gone_on_with),
     store_test(an_old_file_is_copied_and_then_brought_up_step_by_step),
     store_test(a_failing_step_leaves_the_old_version_whole),
     store_test(a_missing_step_is_named),

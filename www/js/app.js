@@ -5,6 +5,7 @@
 import { byId } from "./dom.js";
 import { createComposer, dropDraft } from "./composer.js";
 import { createConversation } from "./conversation.js";
+import { readAddress } from "./place.js";
 import { createSidebar, UNTITLED } from "./sidebar.js";
 import { createTranscript } from "./transcript.js";
 
@@ -46,6 +47,12 @@ function openAddressed() {
   if (id === undefined) return;
   conversation.open(id);
   sidebar.select(id);
+}
+
+// An address that others give out, …/conversation/ID, becomes the page's own, #c=ID.
+function takeAddress() {
+  const { page, id } = readAddress(location.href);
+  if (id !== null) history.replaceState(null, "", new URL(`#c=${id}`, page));
 }
 
 function startNew() {
@@ -95,6 +102,7 @@ document.addEventListener("keydown", onKeydown);
 document.addEventListener("visibilitychange", () => { if (!document.hidden) sidebar.refresh(); });
 addEventListener("hashchange", () => { openAddressed(); composer.focus(); });
 
+takeAddress();
 openAddressed();
 sidebar.refresh();
 composer.focus();

@@ -6,13 +6,25 @@ const CANDIDATES = ["./", "cgi-bin/chat.cgi/", "chat.cgi/", "/cgi-bin/chat.cgi/"
 const PATIENCE = 10_000;      // ms for one answer of health
 
 /**
+ * The page's own address and, where it was opened as …/conversation/ID (which host servers serve as the page), the id as it stands there, else null.
+ * An id has no dot: …/conversation/index.html is a page in a folder of that name.
+ */
+export function readAddress(href) {
+  const url = new URL(href);
+  const [, folder, id] = /^(.*\/)conversation\/([^/.]+)$/.exec(url.pathname) ?? [];
+  if (id === undefined) return { page: href, id: null };
+  url.pathname = folder;
+  return { page: url.href, id };
+}
+
+/**
  * The place of the API, seen from the address `page`; `first` is where it should be.
  * `probe(base)` resolves to {healthy, status}; `memory` has read() and write(base).
  * `base` is an absolute address with "/" at its end. `look()` tries all candidates, one after the other, and
  * resolves to {base, tried: [{base, status}]}; base is null when no program answered. Calls at the same time share one search.
  */
 export function createPlace({ page, first = "./", probe, memory }) {
-  const candidates = addresses(first, page);
+  const candidates = addresses(first, readAddress(page).page);
   const remembered = memory.read();
   let base = candidates.includes(remembered) ? remembered : candidates[0];
   let search = null;
@@ -57,7 +69,7 @@ export function placeOfPage() {
     page: document.baseURI,
     first: document.querySelector('meta[name="api-base"]')?.content || undefined,
     probe,
-    memory: sessionMemory(`parley.api:${new URL(".", document.baseURI).pathname}`),
+    memory: sessionMemory(`parley.api:${new URL(".", readAddress(document.baseURI).page).pathname}`),
   });
   return ofPage;
 }
