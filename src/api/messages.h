@@ -1,7 +1,7 @@
 /*
  * Lists of messages as clients send them: OpenAI's `messages`, and the `history` of others, which has the same roles. What comes out is what models are asked with.
  *
- * System messages are taken out, neighbours of one role are joined. Neighbours: openai.c, ragbits.c.
+ * System messages are taken out, neighbours of one role are joined. Neighbours: completions.c, ragbits.c.
  */
 #ifndef PARLEY_MESSAGES_H
 #define PARLEY_MESSAGES_H

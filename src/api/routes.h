@@ -46,12 +46,13 @@ enum outcome ragbits_login_post(struct request *request, struct failure *failure
 enum outcome ragbits_logout_post(struct request *request, struct failure *failure);
 enum outcome ragbits_oauth2_get(struct request *request, struct failure *failure);
 
-/* openai.c */
-enum outcome openai_completions_post(struct request *request, struct failure *failure);
-enum outcome openai_models_get(struct request *request, struct failure *failure);
-enum outcome openai_model_get(struct request *request, struct failure *failure);
-enum outcome openai_embeddings_post(struct request *request, struct failure *failure);
-enum outcome retrieval_chat_post(struct request *request, struct failure *failure);
+/* completions.c, models.c, embeddings.c: OpenAI's API */
+enum outcome completions_post(struct request *request, struct failure *failure);
+enum outcome completions_pieces_post(struct request *request, struct failure *failure);
+enum outcome models_list(struct request *request, struct failure *failure);
+enum outcome models_get(struct request *request, struct failure *failure);
+enum outcome embeddings_post(struct request *request, struct failure *failure);
+
 /* theme.c, ui_config.c: how the page looks */
 enum outcome theme_get(struct request *request, struct failure *failure);
 enum outcome ui_config_get(struct request *request, struct failure *failure);

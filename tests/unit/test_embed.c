@@ -294,7 +294,7 @@ static void azure_has_the_deployment_in_the_path(void **state)
     assert_contains(got, "azure/my deploy/1[0.6 0.8][1 0]\n--\nPOST /openai/deployments/my%20deploy%2F1/embeddings?api-version=2024-10-21 [api-key: az]\n");
 }
 
-/* As chat does (wire_openai.c): the dated path needs a version (provider-wires.md, 6). */
+/* As chat does (wire_openai.c): the dated path needs a version. */
 static void azure_without_a_version_is_asked_by_its_new_api(void **state)
 {
     (void)state;
