@@ -54,8 +54,7 @@ static json_object *conversation_object(const struct conversation *row)
 /* What an answer shows beside its text; nothing when there is none. */
 static void add_events(json_object *object, const char *text)
 {
-    const char *why;
-    json_object *events = text != NULL ? json_read(text, strlen(text), &why) : NULL;
+    json_object *events = text != NULL ? json_read_loose(text, strlen(text)) : NULL; /* our own, and there may be very many */
     if (json_object_is_type(events, json_type_array) && json_object_array_length(events) > 0)
         json_object_object_add(object, "events", events);
     else

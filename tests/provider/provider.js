@@ -435,7 +435,7 @@ export const cutAfter = (tokens, how = 'rst', g) => async (req, io) => {
   io.cut(how);
 };
 
-// ------------------------------------------------ deviations of "OpenAI-compatible" servers (provider-wires 13)
+// ------------------------------------------------ deviations of "OpenAI-compatible" servers
 // Each: { run: behaviour, text: what must be shown and stored, end: 'done' | 'error' | 'interrupted', … }
 //   reasoning: text that must not be mixed into the answer; finish: the finish_reason; usage: what must come out;
 //   firstError: the failure comes before any text (so it may be a status)
