@@ -43,7 +43,7 @@ part() {
 if [ "$kind" != browser ]; then
     # what does not depend on the hosting runs once
     once="http/readme.test.js http/site.test.js http/others.test.js http/models.test.js http/wires.test.js http/openapi.test.js http/theme.test.js"
-    twice="http/openai.test.js http/seeds.test.js http/examples.test.js http/hooks.test.js"
+    twice="http/openai.test.js http/seeds.test.js http/ragbits.test.js http/examples.test.js http/hooks.test.js http/confirm.test.js http/faces.test.js http/upload.test.js"
     part once provider/*.test.js $once
     for hosting in lighttpd-fastcgi apache-cgi; do
         PARLEY_TEST_HOSTING=$hosting part "clients-$hosting" $twice
