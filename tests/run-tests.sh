@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests that drive the program from outside: `run-tests.sh [NAME] [KIND]`.
 # NAME: only tests whose name holds it. KIND: http (with the provider's own tests) or browser; without it, both.
-# What the hosting hardly matters for runs once; the same by every client and face runs as FastCGI and as plain CGI; the rest runs everywhere.
+# What the hosting hardly matters for runs once; what providers, clients and faces do runs as FastCGI and as plain CGI; the rest runs everywhere.
 # HOSTING (environment): where the HTTP tests run, names from http/hosting.js or `all`. Without it: everywhere, but one test by its name and one
 # kind alone run on lighttpd-fastcgi.
 # shellcheck disable=SC2086
@@ -43,7 +43,7 @@ part() {
 if [ "$kind" != browser ]; then
     # what does not depend on the hosting runs once
     once="http/readme.test.js http/site.test.js http/others.test.js http/models.test.js http/wires.test.js http/openapi.test.js http/theme.test.js"
-    twice="http/openai.test.js http/seeds.test.js http/ragbits.test.js http/examples.test.js http/hooks.test.js http/confirm.test.js http/faces.test.js http/upload.test.js"
+    twice="http/provider.test.js http/openai.test.js http/seeds.test.js http/ragbits.test.js http/examples.test.js http/hooks.test.js http/confirm.test.js http/faces.test.js http/upload.test.js"
     part once provider/*.test.js $once
     for hosting in lighttpd-fastcgi apache-cgi; do
         PARLEY_TEST_HOSTING=$hosting part "clients-$hosting" $twice
