@@ -35,12 +35,12 @@ static enum outcome read_fields(json_object *body, struct chat_body *chat, struc
         return fail(failure, OUTCOME_BAD_FIELD, "\"message\" is missing.");
     TRY(body_object(body, "context", any, &chat->context, failure));
     TRY(context_check(chat->context, failure));
-    if (!body_is_blank(chat->message) && context_confirms(chat->context))
-        return fail(failure, OUTCOME_BAD_FIELD, "\"message\" must be empty where calls are decided about.");
-    if (body_is_blank(chat->message) && !context_confirms(chat->context))
-        return fail(failure, OUTCOME_BAD_FIELD, "\"message\" is empty.");
-    TRY(check_length(chat->message, "message", failure));
     TRY(body_text(body, "conversation_id", any, &chat->conversation_id, failure));
+    TRY(body_text(body, "user_id", LIMIT_USER_NAME_BYTES, &chat->user_id, failure));
+    if (chat->user_id != NULL && *chat->user_id == '\0')
+        return fail(failure, OUTCOME_BAD_FIELD, "\"user_id\" is empty.");
+    TRY(context_check_message(chat->context, chat->message, chat->conversation_id != NULL || chat->user_id != NULL, failure));
+    TRY(check_length(chat->message, "message", failure));
     TRY(body_text(body, "parent_id", LIMIT_ID_BYTES, &chat->parent_id, failure));
     TRY(body_text(body, "model", LIMIT_MODEL_NAME_BYTES - 1, &chat->model, failure));
     if (chat->model != NULL && !body_is_plain(chat->model))
@@ -53,9 +53,6 @@ static enum outcome read_fields(json_object *body, struct chat_body *chat, struc
     TRY(body_flag(body, "detach", &chat->detach, failure));
     if (chat->detach)
         return fail(failure, OUTCOME_BAD_FIELD, "\"detach\" cannot be used on this server.");
-    TRY(body_text(body, "user_id", LIMIT_USER_NAME_BYTES, &chat->user_id, failure));
-    if (chat->user_id != NULL && *chat->user_id == '\0')
-        return fail(failure, OUTCOME_BAD_FIELD, "\"user_id\" is empty.");
     TRY(body_array(body, "attachments", &chat->attachments, failure));
     TRY(attachments_check(chat->attachments, failure));
     return body_object(body, "metadata", LIMIT_METADATA_BYTES, &chat->metadata, failure);

@@ -56,8 +56,19 @@ enum outcome context_state(const struct request *request, const char *conversati
     return outcome;
 }
 
-bool context_confirms(json_object *context)
+/* Whether the user decides about calls of tools. */
+static bool context_confirms(json_object *context)
 {
     json_object *list = json_at(context, "tool_confirmations");
     return json_object_is_type(list, json_type_array) && json_object_array_length(list) > 0;
+}
+
+enum outcome context_check_message(json_object *context, const char *message, bool goes_on, struct failure *failure)
+{
+    bool is_blank = body_is_blank(message), confirms = context_confirms(context);
+    if (!is_blank && confirms)
+        return fail(failure, OUTCOME_BAD_FIELD, "\"message\" must be empty where calls are decided about.");
+    if (is_blank && !(confirms && goes_on))
+        return fail(failure, OUTCOME_BAD_FIELD, "\"message\" is empty.");
+    return OUTCOME_OK;
 }

@@ -35,11 +35,7 @@ static enum outcome read_fields(json_object *body, struct ragbits_body *chat, st
     TRY(body_array(body, "history", &chat->history, failure));
     TRY(body_object(body, "context", any, &chat->context, failure));
     TRY(context_check(chat->context, failure));
-    bool is_blank = body_is_blank(chat->message);
-    if (!is_blank && context_confirms(chat->context))
-        return fail(failure, OUTCOME_BAD_FIELD, "\"message\" must be empty where calls are decided about.");
-    if (is_blank && (json_at(chat->context, "conversation_id") == NULL || !context_confirms(chat->context)))
-        return fail(failure, OUTCOME_BAD_FIELD, "\"message\" is empty.");
+    TRY(context_check_message(chat->context, chat->message, json_at(chat->context, "conversation_id") != NULL, failure));
     if (chat->context == NULL)
         return OUTCOME_OK;
     TRY(body_text(chat->context, "conversation_id", any, &chat->conversation_id, failure));

@@ -173,14 +173,6 @@ static const struct completion_message *find_open(const struct prompt *prompt)
     return i > 0 && prompt->messages[i - 1].call_count > 0 ? &prompt->messages[i - 1] : NULL;
 }
 
-static bool has_result(const struct prompt *prompt, const char *call_id)
-{
-    for (size_t i = prompt->count; i > 0 && prompt->messages[i - 1].role == COMPLETION_TOOL; i--)
-        if (strcmp(prompt->messages[i - 1].call_id, call_id) == 0)
-            return true;
-    return false;
-}
-
 /* A copy of the calls of a message that have no result yet. The list is the caller's; its texts belong to the message, where they stay when the prompt grows. */
 static struct completion_call *open_calls(const struct prompt *prompt, size_t *count)
 {
@@ -188,7 +180,7 @@ static struct completion_call *open_calls(const struct prompt *prompt, size_t *c
     *count = 0;
     struct completion_call *calls = mem_new(message != NULL ? message->call_count : 1, sizeof *calls);
     for (size_t i = 0; calls != NULL && message != NULL && i < message->call_count; i++)
-        if (!has_result(prompt, message->calls[i].id))
+        if (!prompt_has_result(prompt, message->calls[i].id))
             calls[(*count)++] = message->calls[i];
     return calls;
 }

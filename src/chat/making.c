@@ -168,6 +168,7 @@ bool making_add_calls(struct making *making)
     mem_free(reasoning);
     making->is_said = false;
     making->steps_to = making->answer->text.len;
+    making->reasoning_from = making->answer->reasoning.len; /* it is told once */
     completion_result_free(&making->result); /* the step has its own */
     making->result.finish_reason[0] = '\0'; /* "tool_calls" would tell the client to make them */
     return good;

@@ -93,10 +93,10 @@ static size_t last_results(const struct prompt *prompt)
     return count;
 }
 
-static bool has_result(const struct completion_message *results, size_t count, const char *call_id)
+bool prompt_has_result(const struct prompt *prompt, const char *call_id)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(results[i].call_id, call_id) == 0)
+    for (size_t i = prompt->count; i > 0 && prompt->messages[i - 1].role == COMPLETION_TOOL; i--)
+        if (strcmp(prompt->messages[i - 1].call_id, call_id) == 0)
             return true;
     return false;
 }
@@ -105,10 +105,9 @@ static bool has_result(const struct completion_message *results, size_t count, c
 static bool close_calls(struct prompt *prompt, const struct completion_message *caller)
 {
     static const char said[] = "This call was not made: the user has not confirmed it, or has stopped the answer before.";
-    size_t count = last_results(prompt), first = prompt->count - count;
     for (size_t i = caller->call_count; i > 0; i--) {
         const struct completion_call *call = &caller->calls[i - 1];
-        if (count > 0 && has_result(prompt->messages + first, count, call->id))
+        if (prompt_has_result(prompt, call->id))
             continue;
         struct completion_message result = {.role = COMPLETION_TOOL, .content = mem_copy(said), .content_len = sizeof said - 1,
                                             .call_id = mem_copy(call->id), .call_name = mem_copy(call->name), .is_error = true};

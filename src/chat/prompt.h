@@ -29,6 +29,9 @@ enum outcome prompt_borrow(struct prompt *prompt, const struct completion_messag
 /* Appends a message, whose parts become the prompt's own, also when this fails. False: out of memory. */
 bool prompt_add(struct prompt *prompt, struct completion_message *message);
 
+/* Whether the results of tools that stand last have that of a call. */
+bool prompt_has_result(const struct prompt *prompt, const char *call_id);
+
 /* Gives the last message another text, which becomes the prompt's own. */
 void prompt_rewrite_last(struct prompt *prompt, char *text);
 

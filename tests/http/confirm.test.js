@@ -17,6 +17,7 @@ for (const [name, settings] of Object.entries({ 'the demo model': { LLM_BASE_URL
     for (const stream of [true, false]) empty(await post(`${at.s.url}/chat`, { message: '', context, stream }));
     empty(await post(`${at.s.url}/chat/stream`, { message: '', context }));
     empty(await post(`${at.s.url}/api/chat`, { message: '', history: [], context }));
+    assert.deepEqual((await get(`${at.s.url}/conversations`)).json.conversations, [], 'and leaves none behind');
     assert.equal((await get(`${at.s.url}/ready`)).status, 200);
   });
 
