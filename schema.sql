@@ -4,7 +4,7 @@
 -- since 1970-01-01 UTC. `public_id` is what clients see; `id` never leaves the program. An existing file is brought up to date by the numbered steps in
 -- src/store/upgrade.c, after a copy was made. docs/store.md says why things are as they are.
 
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 
 -- Who may have conversations. Rows appear when somebody asks for the first time.
 CREATE TABLE users (
@@ -77,6 +77,9 @@ CREATE TABLE messages (
     process           TEXT,                        -- which process makes the answer
     seen_at           INTEGER,                     -- its heartbeat; a streaming answer whose heartbeat is old was lost with its process
     stop              INTEGER NOT NULL DEFAULT 0,  -- 1: the user pressed Stop; the process that makes the answer reads it
+    address           TEXT,                        -- of a streaming answer: from where it was asked for, to count by; NULL: finished, or not counted
+    detached          INTEGER NOT NULL DEFAULT 0,  -- 1: nobody followed the answer from its beginning, so its stream can be read from there at any time
+    layout            TEXT,                        -- of a finished answer: how its log was made of text, thinking and events (src/chat/layout.h); NULL: of text alone
     created_at        INTEGER NOT NULL,
     finished_at       INTEGER,                     -- of an answer: when its status became final
     -- The rowid of the content in search_index: see there. NULL: not in it.
@@ -92,6 +95,37 @@ CREATE INDEX messages_by_parent ON messages (parent_id);
 CREATE INDEX messages_by_client_id ON messages (user_id, client_id) WHERE client_id IS NOT NULL;
 -- The few that are being written now.
 CREATE INDEX messages_streaming ON messages (process) WHERE status = 'streaming';
+
+-- What running answers have said so far, written a few times a second; the end of an answer takes its rows away (src/chat/journal.h).
+CREATE TABLE journal (
+    message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,
+    pos        INTEGER NOT NULL,       -- position in the answer's log before it
+    kind       TEXT NOT NULL,          -- 'text', 'reasoning', or the type of an event
+    data       TEXT NOT NULL,          -- the text, or the event's content: a JSON object
+    PRIMARY KEY (message_id, pos)
+) WITHOUT ROWID;
+
+-- Questions that came with an Idempotency-Key: one that comes again is given the answer to the first. Kept for a day.
+CREATE TABLE repeats (
+    user_id    INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    key        TEXT NOT NULL,          -- the client's
+    body_hash  TEXT NOT NULL,          -- SHA-256 of what was asked, in hexadecimal digits
+    message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE,              -- the answer
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, key)
+) WITHOUT ROWID;
+
+CREATE INDEX repeats_by_message ON repeats (message_id);
+CREATE INDEX repeats_by_age ON repeats (created_at);
+
+-- How often somebody asked in the current minute. Rows of earlier minutes mean nothing.
+CREATE TABLE rates (
+    who      TEXT PRIMARY KEY,         -- 'user N' (users.id) or 'address A'
+    minute   INTEGER NOT NULL,         -- minutes since 1970-01-01 UTC
+    requests INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX rates_by_minute ON rates (minute);
 
 -- What users think of answers: the last that each has said.
 CREATE TABLE feedback (

@@ -5,6 +5,8 @@
  */
 #include "parley.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -13,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,12 +24,18 @@
 #include "api/routes.h"
 #include "app/app.h"
 #include "app/hook.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/config.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/mem.h"
+#include "base/sandbox.h"
+#include "base/secrets.h"
 #include "base/settings.h"
+#include "chat/journal.h"
 #include "chat/live.h"
 #include "http/cgi.h"
 #include "http/worker.h"
@@ -81,6 +90,88 @@ static bool read_options(int argc, char **argv, struct options *options)
     return true;
 }
 
+/* --- what is nobody else's --------------------------------------------------------------------------------------------- */
+
+/* Keys and conversations are in our memory, and must not come to lie in a file that somebody sends around. The limit alone is not enough: where cores are piped into a program the
+   kernel passes over it, and asks the filter (core(5)). Both are inherited. A debugger that is attached sees everything as before. */
+static void forbid_core_dumps(void)
+{
+    static const struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) != 0)
+        log_warning("core dumps cannot be forbidden");
+    FILE *filter = fopen("/proc/self/coredump_filter", "we");
+    if (filter != NULL) { /* else there is no /proc, or no such file */
+        (void)fputs("0", filter);
+        (void)fclose(filter);
+    }
+}
+
+/* Tells of the files that may hold keys, if others can read them: in the log, or as an answer to --check. */
+static void tell_exposed_files(void (*tell)(const char *sentence))
+{
+    const char *const files[] = {settings_file(), settings.config_file};
+    char sentence[1024];
+    struct stat status;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (stat(files[i], &status) != 0 || (status.st_mode & (S_IRGRP | S_IROTH)) == 0)
+            continue;
+        (void)catalogue_count(); /* from now on all keys are known, which takes a plain CGI program a moment */
+        if (secrets_are_exposed(files[i], sentence, sizeof sentence))
+            tell(sentence);
+    }
+}
+
+static void log_exposed(const char *sentence)
+{
+    log_warning("%s", sentence);
+}
+
+static void print_exposed(const char *sentence)
+{
+    (void)printf("warning:  %s\n", sentence);
+}
+
+/* Allows the paths of a list in SANDBOX_READ or SANDBOX_WRITE. */
+static void allow_list(const char *name, enum sandbox_use use)
+{
+    char *list = mem_copy(settings_text(name)), *rest = NULL;
+    for (char *path = list != NULL ? strtok_r(list, ",", &rest) : NULL; path != NULL; path = strtok_r(NULL, ",", &rest)) {
+        struct buf whole;
+        buf_init(&whole, PATH_MAX);
+        path += strspn(path, " \t");
+        for (size_t len = strlen(path); len > 0 && (path[len - 1] == ' ' || path[len - 1] == '\t'); len--)
+            path[len - 1] = '\0';
+        if (*path != '\0' && path[0] != '/')
+            buf_addf(&whole, "%s/", settings_home());
+        buf_add_text(&whole, path);
+        if (*path != '\0' && !buf_failed(&whole) && !sandbox_allow(whole.data, use))
+            log_warning("%s: %s: %s", name, whole.data, strerror(errno));
+        buf_free(&whole);
+    }
+    mem_free(list);
+}
+
+/* From here on only the files can be opened that we need: the database with what SQLite keeps beside it, the theme, certificates, what the administrator names. Settings and
+   parley.json have been read. `socket`: what --listen was given, or NULL. */
+static void enter_sandbox(const char *socket)
+{
+    (void)umask(077); /* the database is nobody else's */
+    (void)config_trouble(); /* reads parley.json */
+    if (!settings.sandbox || !sandbox_open())
+        return;
+    db_make_folder();
+    sandbox_allow_folder_of(settings.db_path, SANDBOX_WRITE);
+    if (settings.llm_ca_file[0] != '\0')
+        sandbox_allow_folder_of(settings.llm_ca_file, SANDBOX_READ);
+    if (socket != NULL && strncmp(socket, "unix:", 5) == 0)
+        sandbox_allow_folder_of(socket + 5, SANDBOX_REMOVE);
+    theme_allow_file();
+    hook_allow_files();
+    allow_list("SANDBOX_READ", SANDBOX_READ);
+    allow_list("SANDBOX_WRITE", SANDBOX_WRITE);
+    sandbox_enter();
+}
+
 /* --- serving ------------------------------------------------------------------------------------------------------ */
 
 static void block_signals(sigset_t *set)
@@ -92,6 +183,7 @@ static void block_signals(sigset_t *set)
     (void)pthread_sigmask(SIG_BLOCK, set, NULL); /* inherited by all threads */
     (void)sigdelset(set, SIGPIPE); /* blocked for good: writes report EPIPE */
     (void)signal(SIGHUP, SIG_IGN); /* a terminal that closes is no order to stop */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (ulimit -f) is a full disk: writes report EFBIG */
 }
 
 /* Waits for the order to stop. */
@@ -122,8 +214,13 @@ static void finish_answers(const sigset_t *set)
 /* Starts what a request needs beside its own thread. */
 static bool start_threads(enum live_count count)
 {
-    (void)umask(077); /* the database is nobody else's */
-    return loop_start() && live_start(count) && app_start();
+    return loop_start() && live_start(count) && journal_start() && app_start();
+}
+
+/* Another worker, of the program as it is by now, is to serve instead: the host starts one. */
+static void stop_outdated(void)
+{
+    (void)kill(getpid(), SIGTERM);
 }
 
 /* The worker: until it is told to stop. `set` is blocked. */
@@ -131,6 +228,7 @@ static int serve(const char *name, int listen_fd, const sigset_t *set, enum live
 {
     (void)catalogue_count(); /* so that all keys are masked before anything can log one */
     (void)hook_count(); /* what is wrong with them is logged now, not with the first question */
+    db_on_outdated(stop_outdated);
     if (!start_threads(count) || !relay_start() || !worker_start(listen_fd, (int)settings.max_streams + LIMIT_SPARE_THREADS, routes_serve))
         return EXIT_BAD;
     log_info("%s %s serves, up to %lld answers at a time", name, PARLEY_VERSION, (long long)settings.max_streams);
@@ -149,6 +247,7 @@ static int serve(const char *name, int listen_fd, const sigset_t *set, enum live
     worker_end();
     relay_stop();
     live_stop();
+    journal_stop();
     loop_stop();
     db_close();
     return 0;
@@ -208,6 +307,7 @@ static int serve_cgi(int connection, sigset_t *set)
         continue; /* a client that takes nothing is given up after CLIENT_STALL_SECONDS; titles take some seconds */
     relay_stop();
     live_stop();
+    journal_stop();
     loop_stop();
     db_close();
     return 0;
@@ -259,13 +359,15 @@ static int check(void)
 {
     struct failure store = {.outcome = OUTCOME_OK};
     settings_write_check(stdout);
-    (void)umask(077);
+    enter_sandbox(NULL);
     (void)db_check(&store); /* the outcome is in `store` */
     (void)printf("\nstore:    %s: %s\n", settings.db_path, store.outcome == OUTCOME_OK ? "ok" : store.message);
+    (void)printf("sandbox:  %s\n", sandbox_state());
     if (config_trouble() != NULL)
         (void)printf("config:   %s\n", config_trouble());
     if (hook_trouble() != NULL)
         (void)printf("hooks:    %s\n", hook_trouble());
+    tell_exposed_files(print_exposed);
     bool good = check_providers();
     db_close();
     return store.outcome == OUTCOME_OK && config_trouble() == NULL && hook_trouble() == NULL && good ? 0 : EXIT_BAD;
@@ -302,6 +404,7 @@ static bool tell_settings(const struct options *options)
 int parley_main(int argc, char **argv, const struct parley_app *app)
 {
     struct options options = {0};
+    forbid_core_dumps();
     int connection = cgi_is_asked() && !worker_is_spawned() ? cgi_split() : -1; /* before anything is opened */
     (void)mallopt(M_ARENA_MAX, ARENAS); /* hundreds of threads need not have an arena each */
     if (!read_options(argc, argv, &options)) {
@@ -320,8 +423,11 @@ int parley_main(int argc, char **argv, const struct parley_app *app)
         return check();
     sigset_t set;
     block_signals(&set);
-    if (connection >= 0)
+    if (connection >= 0) {
+        tell_exposed_files(log_exposed);
+        enter_sandbox(NULL);
         return serve_cgi(connection, &set);
+    }
     int listen_fd = STDIN_FILENO;
     if (options.listen != NULL)
         listen_fd = worker_listen(options.listen);
@@ -331,6 +437,8 @@ int parley_main(int argc, char **argv, const struct parley_app *app)
         (void)fprintf(stderr, "%s was not started by a web server. See --help.\n", app->name);
         return EXIT_USAGE;
     }
+    tell_exposed_files(log_exposed);
+    enter_sandbox(options.listen);
     if (options.listen == NULL && settings.outlive_host)
         return serve_behind_front(app->name, listen_fd, &set);
     return serve(app->name, listen_fd, &set, LIVE_COUNT_OWN);

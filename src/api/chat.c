@@ -5,6 +5,7 @@
 
 #include "../base/json.h"
 #include "../base/settings.h"
+#include "../base/sign.h"
 #include "../base/utf8.h"
 #include "../chat/attachments.h"
 #include "../chat/turn.h"
@@ -13,7 +14,7 @@
 #include "routes.h"
 
 struct chat_body {
-    const char *message, *conversation_id, *parent_id, *model, *system, *user_id;
+    const char *message, *conversation_id, *parent_id, *model, *system, *user_id, *continue_id;
     double temperature;
     int64_t max_tokens;
     int stream, detach;
@@ -27,10 +28,23 @@ static enum outcome check_length(const char *text, const char *name, struct fail
     return OUTCOME_OK;
 }
 
+/* An answer that goes on has no question of its own. */
+static enum outcome check_continue(const struct chat_body *chat, struct failure *failure)
+{
+    if (!body_is_blank(chat->message))
+        return fail(failure, OUTCOME_BAD_FIELD, "\"message\" must be empty where \"continue\" names an answer.");
+    if (chat->parent_id != NULL || chat->attachments != NULL)
+        return fail(failure, OUTCOME_BAD_FIELD, "\"%s\" cannot be used together with \"continue\".", chat->parent_id != NULL ? "parent_id" : "attachments");
+    return OUTCOME_OK;
+}
+
 static enum outcome read_fields(json_object *body, struct chat_body *chat, struct failure *failure)
 {
     size_t any = (size_t)settings.max_body_bytes;
+    TRY(body_text(body, "continue", LIMIT_ID_BYTES, &chat->continue_id, failure));
     TRY(body_text(body, "message", any, &chat->message, failure));
+    if (chat->message == NULL && chat->continue_id != NULL)
+        chat->message = "";
     if (chat->message == NULL)
         return fail(failure, OUTCOME_BAD_FIELD, "\"message\" is missing.");
     TRY(body_object(body, "context", any, &chat->context, failure));
@@ -39,7 +53,8 @@ static enum outcome read_fields(json_object *body, struct chat_body *chat, struc
     TRY(body_text(body, "user_id", LIMIT_USER_NAME_BYTES, &chat->user_id, failure));
     if (chat->user_id != NULL && *chat->user_id == '\0')
         return fail(failure, OUTCOME_BAD_FIELD, "\"user_id\" is empty.");
-    TRY(context_check_message(chat->context, chat->message, chat->conversation_id != NULL || chat->user_id != NULL, failure));
+    if (chat->continue_id == NULL)
+        TRY(context_check_message(chat->context, chat->message, chat->conversation_id != NULL || chat->user_id != NULL, failure));
     TRY(check_length(chat->message, "message", failure));
     TRY(body_text(body, "parent_id", LIMIT_ID_BYTES, &chat->parent_id, failure));
     TRY(body_text(body, "model", LIMIT_MODEL_NAME_BYTES - 1, &chat->model, failure));
@@ -51,26 +66,48 @@ static enum outcome read_fields(json_object *body, struct chat_body *chat, struc
     TRY(body_whole(body, "max_tokens", 1, 1000000000, &chat->max_tokens, failure));
     TRY(body_flag(body, "stream", &chat->stream, failure));
     TRY(body_flag(body, "detach", &chat->detach, failure));
-    if (chat->detach)
-        return fail(failure, OUTCOME_BAD_FIELD, "\"detach\" cannot be used on this server.");
     TRY(body_array(body, "attachments", &chat->attachments, failure));
     TRY(attachments_check(chat->attachments, failure));
+    if (chat->continue_id != NULL)
+        TRY(check_continue(chat, failure));
     return body_object(body, "metadata", LIMIT_METADATA_BYTES, &chat->metadata, failure);
 }
 
-static enum outcome run(struct request *request, const struct chat_body *chat, const struct dialect *dialect, struct failure *failure)
+/* A key with which the same question may be sent again: the header field Idempotency-Key (IETF draft "The Idempotency-Key HTTP Header Field"). */
+static enum outcome read_key(const struct request *request, json_object *body, struct turn *turn, char hash[SIGN_HEX_BYTES], struct failure *failure)
+{
+    const char *key = request_variable(request, "HTTP_IDEMPOTENCY_KEY"), *asked = json_write(body);
+    if (*key == '\0')
+        return OUTCOME_OK;
+    if (strlen(key) > LIMIT_KEY_BYTES || !body_is_plain(key) || !utf8_valid(key, strlen(key)))
+        return fail(failure, OUTCOME_BAD_REQUEST, "The Idempotency-Key is longer than %d bytes, or not plain text.", LIMIT_KEY_BYTES);
+    if (asked == NULL || !sign_hash(asked, strlen(asked), hash))
+        return fail_no_memory(failure);
+    turn->key = key;
+    turn->body_hash = hash;
+    return OUTCOME_OK;
+}
+
+static enum outcome run(struct request *request, json_object *body, const struct chat_body *chat, const struct dialect *dialect, struct failure *failure)
 {
     const char *name = request_user_name(request);
     struct turn turn = turn_none();
+    char hash[SIGN_HEX_BYTES];
     if (chat->user_id != NULL && *name != '\0' && strcmp(chat->user_id, name) != 0)
         return fail(failure, OUTCOME_FORBIDDEN, "\"user_id\" must be the signed-in user.");
     if (chat->conversation_id != NULL && !id_valid(chat->conversation_id))
         return fail(failure, OUTCOME_NOT_FOUND, "There is no such conversation.");
+    if (chat->continue_id != NULL && !id_valid(chat->continue_id))
+        return fail(failure, OUTCOME_NOT_FOUND, "There is no such answer.");
     TRY(context_state(request, chat->conversation_id, chat->context, &turn.state, failure));
+    TRY(read_key(request, body, &turn, hash, failure));
     turn.user = request_user(request);
     turn.user_name = name;
+    turn.address = request_address(request);
     turn.conversation_id = chat->conversation_id;
     turn.rolling_for = chat->user_id;
+    turn.continue_id = chat->continue_id;
+    turn.is_detached = chat->detach;
     turn.parent_id = chat->parent_id;
     turn.message = body_is_blank(chat->message) ? "" : chat->message;
     turn.message_len = strlen(turn.message);
@@ -92,7 +129,7 @@ static enum outcome serve(struct request *request, const struct dialect *dialect
     if (outcome == OUTCOME_OK)
         outcome = read_fields(body, &chat, failure);
     if (outcome == OUTCOME_OK)
-        outcome = run(request, &chat, dialect, failure);
+        outcome = run(request, body, &chat, dialect, failure);
     json_object_put(body);
     return outcome;
 }

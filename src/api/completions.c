@@ -193,6 +193,7 @@ static void take_messages(struct turn *turn, const struct request *request, cons
 {
     turn->user = request_user(request);
     turn->user_name = request_user_name(request);
+    turn->address = request_address(request);
     turn->stop_when_left = true;
     turn->messages = messages->list;
     turn->message_count = messages->count;

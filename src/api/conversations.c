@@ -8,7 +8,10 @@
 #include "../base/clock.h"
 #include "../base/json.h"
 #include "../base/mem.h"
+#include "../chat/event.h"
 #include "../chat/live.h"
+#include "../chat/lost.h"
+#include "../chat/mirror.h"
 #include "../http/response.h"
 #include "../store/conversation.h"
 #include "../store/message.h"
@@ -211,6 +214,27 @@ static void take_message(void *arg, const struct message *row)
     json_object_array_add(arg, message_object(row));
 }
 
+/* An answer that is being written has in its row only what it had before: what it has said since is in the journal. When that cannot be read, the row has to do. */
+static void show_running(int64_t user, json_object *message)
+{
+    const char *status = json_text(message, "status", NULL), *id = json_text(message, "id", NULL);
+    struct mirror mirror;
+    struct failure failure; /* the store has logged it */
+    if (strcmp(status, "streaming") != 0)
+        return;
+    if (mirror_read(&mirror, user, id, &failure) == OUTCOME_OK) {
+        size_t len;
+        const char *text = answer_shown(mirror.answer, &len);
+        json_object *events = events_shown(mirror.answer);
+        json_object_object_add(message, "content", json_object_new_string_len(text, (int)len));
+        if (mirror.answer->reasoning.len > 0)
+            json_object_object_add(message, "reasoning", json_object_new_string_len(mirror.answer->reasoning.data, (int)mirror.answer->reasoning.len));
+        if (events != NULL)
+            json_object_object_add(message, "events", events);
+    }
+    mirror_free(&mirror);
+}
+
 /* Answers `status` with the conversation, with its messages when asked for. */
 static enum outcome answer_conversation(struct request *request, int status, const char *id, bool with_messages, struct failure *failure)
 {
@@ -220,6 +244,8 @@ static enum outcome answer_conversation(struct request *request, int status, con
         json_object *messages = json_object_new_array();
         json_object_object_add(object, "messages", messages);
         outcome = message_list(request_user(request), id, take_message, messages, failure);
+        for (size_t i = 0; outcome == OUTCOME_OK && i < json_object_array_length(messages); i++)
+            show_running(request_user(request), json_object_array_get_idx(messages, i));
     }
     if (outcome == OUTCOME_OK)
         response_json(request, status, object);
@@ -231,6 +257,8 @@ enum outcome conversations_get(struct request *request, struct failure *failure)
 {
     const char *id;
     enum outcome outcome = read_id(request, &id, failure);
+    if (outcome == OUTCOME_OK)
+        lost_settle_conversation(request_user(request), id);
     return outcome == OUTCOME_OK ? answer_conversation(request, 200, id, true, failure) : outcome;
 }
 
@@ -255,12 +283,9 @@ static void name_place(struct request *request, const char *id)
 {
     const char *prefix;
     size_t len = request_prefix(request, &prefix);
-    struct buf place;
-    buf_init(&place, LIMIT_HEADER_BYTES);
-    buf_add(&place, prefix, len);
-    buf_addf(&place, "/conversations/%s", id);
-    response_header(request, "Location", place.data);
-    buf_free(&place);
+    char place[sizeof "/conversations/" + ID_BYTES];
+    (void)snprintf(place, sizeof place, "/conversations/%s", id);
+    response_location(request, prefix, len, place);
 }
 
 enum outcome conversations_add(struct request *request, struct failure *failure)
@@ -333,6 +358,7 @@ enum outcome conversations_stop(struct request *request, struct failure *failure
         outcome = conversation_get(request_user(request), id, ignore_one, NULL, failure); /* it must be the user's */
     if (outcome != OUTCOME_OK)
         return outcome;
+    lost_settle_conversation(request_user(request), id);
     int here = live_stop_conversation(id, STOP_BY_USER);
     outcome = message_ask_stop(request_user(request), id, &elsewhere, failure); /* for answers that other processes make */
     if (outcome != OUTCOME_OK && here == 0)

@@ -3,10 +3,13 @@
  */
 #include "cors.h"
 
+#include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "../base/settings.h"
+#include "../http/address.h"
 #include "../http/response.h"
 
 static bool is_any(void)
@@ -37,6 +40,49 @@ static const char *allowed_origin(const struct request *request)
         listed += len;
     }
     return NULL;
+}
+
+/* Whether a host is an address, or a name that leads to the visitor's own machine whatever name servers say (RFC 6761 section 6.3). */
+static bool is_fixed(const char *name)
+{
+    static const char local[] = "localhost";
+    struct in6_addr address;
+    size_t len = strlen(name);
+    if (inet_pton(AF_INET, name, &address) == 1 || inet_pton(AF_INET6, name, &address) == 1)
+        return true;
+    if (len < sizeof local - 1 || strcasecmp(name + len - (sizeof local - 1), local) != 0)
+        return false;
+    return len == sizeof local - 1 || name[len - sizeof local] == '.';
+}
+
+static bool is_host_name(const char *name)
+{
+    static const char between[] = ", \t";
+    for (const char *listed = settings.host_names + strspn(settings.host_names, between); *listed != '\0'; listed += strspn(listed, between)) {
+        size_t len = strcspn(listed, between);
+        if (strlen(name) == len && strncasecmp(name, listed, len) == 0)
+            return true;
+        listed += len;
+    }
+    return false;
+}
+
+enum outcome cors_check_host(const struct request *request, struct failure *failure)
+{
+    char name[256]; /* longer than any name (RFC 1035 section 2.3.4) */
+    const char *host = request_variable(request, "HTTP_HOST");
+    bool is_bracketed = *host == '[';
+    host += is_bracketed;
+    size_t len = strcspn(host, is_bracketed ? "]" : ":");
+    bool any = settings.host_names[0] == '\0' && (*request_variable(request, "REMOTE_USER") != '\0' || !address_is_here(request_variable(request, "REMOTE_ADDR")));
+    if (*host == '\0' || any) /* browsers always name it */
+        return OUTCOME_OK;
+    (void)snprintf(name, sizeof name, "%.*s", len < sizeof name ? (int)len : 0, host);
+    if (len > 0 && len < sizeof name && name[len - 1] == '.')
+        name[len - 1] = '\0';
+    if (is_fixed(name) || is_host_name(name))
+        return OUTCOME_OK;
+    return fail(failure, OUTCOME_BAD_REQUEST, "This server does not go by that name. The setting HOST_NAMES can give it more names.");
 }
 
 void cors_add_headers(struct request *request)

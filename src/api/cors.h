@@ -13,6 +13,10 @@
 /* Adds what every answer needs: Vary where the setting is made, and the CORS headers where the request's origin is allowed. */
 void cors_add_headers(struct request *request);
 
+/* OUTCOME_BAD_REQUEST for a request to a host of another name than the server's own (the setting HOST_NAMES). A page of any site can have its own name lead to this machine for a
+   moment ("DNS rebinding"): to the browser what is here is that site's then, and neither Origin nor Sec-Fetch-Site tell of it. Only the name does. */
+enum outcome cors_check_host(const struct request *request, struct failure *failure);
+
 /* Whether a browser asks if it may send a request (Fetch, section 3.2.2). */
 bool cors_is_preflight(const struct request *request);
 

@@ -8,6 +8,7 @@
 #include "../base/loop.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
+#include "../base/utf8.h"
 #include "../http/cgi.h"
 #include "../http/sse.h"
 #include "routes.h"
@@ -54,7 +55,7 @@ static json_object *host_object(const struct request *request)
     json_object *host = json_object_new_object();
     json_object_object_add(host, "mode", json_object_new_string(cgi_is_asked() ? "cgi" : "fastcgi"));
     json_object_object_add(host, "server", json_object_new_string_len(software, (int)strcspn(software, "/ ")));
-    json_object_object_add(host, "prefix", json_object_new_string_len(prefix, (int)prefix_len));
+    json_object_object_add(host, "prefix", json_object_new_string_len(prefix, utf8_valid(prefix, prefix_len) ? (int)prefix_len : 0));
     json_object_object_add(host, "heartbeat_ms", json_object_new_int64(settings.heartbeat_ms));
     return host;
 }

@@ -4,7 +4,6 @@
  * Counters are those of all processes, summed in the database: behind mod_fcgid or plain CGI each request may reach another process, and numbers that belong to one
  * would jump back and forth. What can only be said of the process that answers carries its number as a label.
  */
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,21 +12,11 @@
 #include "../base/buf.h"
 #include "../base/clock.h"
 #include "../base/settings.h"
+#include "../http/address.h"
 #include "../http/response.h"
 #include "../http/worker.h"
 #include "../store/counter.h"
 #include "routes.h"
-
-static bool is_loopback(const char *address)
-{
-    struct in_addr four;
-    struct in6_addr six;
-    if (inet_pton(AF_INET, address, &four) == 1)
-        return ntohl(four.s_addr) >> 24 == 127;
-    if (inet_pton(AF_INET6, address, &six) != 1)
-        return false;
-    return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == 127);
-}
 
 /* A proxy on this machine makes every client look local; most say so in one of these. */
 static bool is_forwarded(const struct request *request)
@@ -112,7 +101,7 @@ static void write_gauges(struct buf *out, int64_t running)
 
 enum outcome metrics_get(struct request *request, struct failure *failure)
 {
-    if (!is_loopback(request_variable(request, "REMOTE_ADDR")) || is_forwarded(request))
+    if (!address_is_here(request_variable(request, "REMOTE_ADDR")) || is_forwarded(request))
         return fail(failure, OUTCOME_FORBIDDEN, "Metrics are shown to this machine only.");
     int64_t values[COUNTER_MOST], running;
     enum outcome outcome = counter_save(failure);

@@ -3,9 +3,9 @@
  * server serves from the folder above cgi-bin, or from the program's own. GET /login and GET /conversation/ID are the page too, and the host server has it there; where
  * it does not know of them they lead to the page, in which #c=ID opens the conversation.
  */
+#include <stdio.h>
 #include <string.h>
 
-#include "../base/buf.h"
 #include "../http/response.h"
 #include "routes.h"
 
@@ -40,14 +40,10 @@ static enum outcome redirect(struct request *request, const char *id)
     static const char text[] = "The page is elsewhere.\n";
     const char *path;
     size_t len = page_folder(request, &path);
-    struct buf location;
-    buf_init(&location, LIMIT_HEADER_BYTES);
-    buf_add(&location, path, len);
-    buf_add_char(&location, '/');
-    if (*id != '\0' && id[strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0') /* as ids are: nothing to encode */
-        buf_addf(&location, "#c=%s", id);
-    response_header(request, "Location", location.data);
-    buf_free(&location);
+    char rest[LIMIT_PATH_BYTES + sizeof "/#c="];
+    bool is_id = *id != '\0' && id[strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")] == '\0'; /* as ids are: nothing to encode */
+    (void)snprintf(rest, sizeof rest, "/%s%s", is_id ? "#c=" : "", is_id ? id : "");
+    response_location(request, path, len, rest);
     response_text(request, 302, "text/plain; charset=utf-8", text, sizeof text - 1);
     return OUTCOME_OK;
 }

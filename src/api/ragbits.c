@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "../app/app.h"
+#include "../base/counter.h"
 #include "../base/id.h"
 #include "../base/json.h"
 #include "../base/settings.h"
 #include "../base/utf8.h"
 #include "../chat/turn.h"
 #include "../http/response.h"
+#include "../http/sse.h"
 #include "../store/feedback.h"
 #include "body.h"
 #include "context.h"
@@ -63,6 +65,7 @@ static enum outcome run(struct request *request, const struct ragbits_body *chat
     TRY(context_state(request, chat->conversation_id, chat->context, &turn.state, failure));
     turn.user = request_user(request);
     turn.user_name = request_user_name(request);
+    turn.address = request_address(request);
     turn.stop_when_left = true;
     turn.conversation_id = chat->conversation_id;
     turn.client_id = chat->message_id;
@@ -77,6 +80,20 @@ static enum outcome run(struct request *request, const struct ragbits_body *chat
         turn.message_count = messages->count;
     }
     return turn_run(&turn, request, &dialect_ragbits, false, failure);
+}
+
+/* Who has asked too often is told so by an event: the user interface shows an HTTP status as a number. */
+static enum outcome tell_limit(struct request *request, const struct failure *failure)
+{
+    json_object *event = json_object_new_object(), *content = json_object_new_object();
+    json_object_object_add(content, "message", json_object_new_string(failure->message));
+    json_object_object_add(event, "type", json_object_new_string("error"));
+    json_object_object_add(event, "content", content);
+    counter_error_response(failure->outcome);
+    sse_begin(request);
+    sse_data(request, json_write(event), "", "");
+    json_object_put(event);
+    return OUTCOME_OK;
 }
 
 enum outcome ragbits_chat_post(struct request *request, struct failure *failure)
@@ -94,7 +111,7 @@ enum outcome ragbits_chat_post(struct request *request, struct failure *failure)
         outcome = run(request, &chat, &messages, failure);
     messages_free(&messages);
     json_object_put(body);
-    return outcome;
+    return outcome == OUTCOME_RATE_LIMITED ? tell_limit(request, failure) : outcome;
 }
 
 /* --- feedback ----------------------------------------------------------------------------------------------------- */

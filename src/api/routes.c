@@ -23,6 +23,7 @@ const struct route routes[] = {
     {"DELETE", "/conversations/{}", ROUTE_USER, conversations_delete},
     {"DELETE", "/conversations/{}/messages", ROUTE_USER, conversations_clear},
     {"POST", "/conversations/{}/stop", ROUTE_USER, conversations_stop},
+    {"GET", "/conversations/{}/stream", ROUTE_USER, conversations_stream},
     {"POST", "/api/chat", ROUTE_USER, ragbits_chat_post},
     {"POST", "/api/feedback", ROUTE_USER, ragbits_feedback_post},
     {"POST", "/api/upload", ROUTE_USER, upload_post},
@@ -55,12 +56,16 @@ static enum outcome handle(struct request *request, struct failure *failure)
     const struct route *route = NULL;
     faces_set(request);
     cors_add_headers(request);
+    if (request_headers_len(request) > LIMIT_REQUEST_HEADERS_BYTES)
+        return fail(failure, OUTCOME_TOO_LARGE, "The headers of the request have more than %d bytes.", LIMIT_REQUEST_HEADERS_BYTES);
     if (cors_is_preflight(request))
         return cors_answer_preflight(request, failure);
     enum outcome outcome = router_find(routes, route_count, request, &route, failure);
     faces_set(request); /* the path may be another now: see router_find() */
     if (outcome == OUTCOME_OK)
         outcome = cors_check(request, failure);
+    if (outcome == OUTCOME_OK && route->needs == ROUTE_USER)
+        outcome = cors_check_host(request, failure);
     if (outcome == OUTCOME_OK && route->needs == ROUTE_USER)
         outcome = who_asks(request, failure);
     return outcome == OUTCOME_OK ? route->handle(request, failure) : outcome;

@@ -28,6 +28,9 @@ enum outcome conversations_delete(struct request *request, struct failure *failu
 enum outcome conversations_clear(struct request *request, struct failure *failure);
 enum outcome conversations_stop(struct request *request, struct failure *failure);
 
+/* stream.c */
+enum outcome conversations_stream(struct request *request, struct failure *failure);
+
 /* upload.c */
 enum outcome upload_post(struct request *request, struct failure *failure);
 
@@ -55,6 +58,7 @@ enum outcome embeddings_post(struct request *request, struct failure *failure);
 
 /* theme.c, ui_config.c: how the page looks */
 enum outcome theme_get(struct request *request, struct failure *failure);
+void theme_allow_file(void); /* in the sandbox (base/sandbox.h): a theme is read again when it has changed */
 enum outcome ui_config_get(struct request *request, struct failure *failure);
 
 /* health.c */

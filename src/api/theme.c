@@ -16,6 +16,7 @@
 
 #include "../base/config.h"
 #include "../base/log.h"
+#include "../base/sandbox.h"
 #include "../base/settings.h"
 #include "../theme/theme.h"
 #include "../http/response.h"
@@ -148,6 +149,15 @@ static enum outcome take_css(char *path, struct buf *css, char tag[sizeof cache.
     if (!good)
         return fail(failure, OUTCOME_INTERNAL, "The theme of this server cannot be used; its log says why.");
     return buf_failed(css) ? fail_no_memory(failure) : OUTCOME_OK;
+}
+
+void theme_allow_file(void)
+{
+    struct buf path;
+    buf_init(&path, LIMIT_CONFIG_BYTES);
+    if (find_path(&path) && !buf_failed(&path))
+        sandbox_allow_folder_of(path.data, SANDBOX_READ); /* editors put a new file in the place of the old one */
+    buf_free(&path);
 }
 
 enum outcome theme_get(struct request *request, struct failure *failure)

@@ -92,7 +92,7 @@ const char *parley_message(const struct parley_chat *chat)
 size_t parley_history_count(const struct parley_chat *chat)
 {
     const struct prompt *prompt = &chat->making->prompt;
-    size_t count = prompt->count - (chat->making->steps != NULL ? json_object_array_length(chat->making->steps) : 0);
+    size_t count = prompt->count - (chat->making->steps != NULL ? json_object_array_length(chat->making->steps) - chat->making->steps_before : 0);
     return count > 0 && prompt->messages[count - 1].role == COMPLETION_USER ? count - 1 : count;
 }
 

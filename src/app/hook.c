@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,6 +30,7 @@
 #include "../base/limits.h"
 #include "../base/log.h"
 #include "../base/mem.h"
+#include "../base/sandbox.h"
 #include "../base/settings.h"
 #include "../chat/event.h"
 
@@ -200,6 +202,34 @@ const char *hook_trouble(void)
 {
     (void)pthread_once(&once, read_hooks);
     return trouble[0] != '\0' ? trouble : NULL;
+}
+
+/* --- what programs may open ---------------------------------------------------------------------------------------------- */
+
+/* A path in a command is there for the program to use: a file to read (and what lies beside it), a folder also to write to. */
+static void allow_word(const char *word)
+{
+    struct stat status;
+    if (word[0] != '/' || word[strspn(word, "/")] == '\0' || stat(word, &status) != 0) {
+        return; /* no path, or the whole system, which nobody can have meant */
+    } else if (S_ISDIR(status.st_mode)) {
+        (void)sandbox_allow(word, SANDBOX_READ); /* it is there */
+        (void)sandbox_allow(word, SANDBOX_WRITE);
+    } else {
+        sandbox_allow_folder_of(word, SANDBOX_READ);
+    }
+}
+
+void hook_allow_files(void)
+{
+    if (hook_count() == 0)
+        return;
+    (void)sandbox_allow(settings_home(), SANDBOX_READ);
+    (void)sandbox_allow("/opt", SANDBOX_READ); /* where interpreters are put by hand; it need not be there */
+    (void)sandbox_allow("/tmp", SANDBOX_WRITE);
+    for (size_t i = 0; i < count; i++)
+        for (char **word = hooks[i].argv; word != NULL && *word != NULL; word++)
+            allow_word(*word);
 }
 
 /* --- one program being run --------------------------------------------------------------------------------------------- */
@@ -416,7 +446,8 @@ static bool start(struct run *run)
     if (error == 0)
         return true;
     char fact[200];
-    (void)snprintf(fact, sizeof fact, "it cannot be started: %s", strerror(error));
+    bool runs = access(run->hook->argv[0], X_OK) == 0;
+    (void)snprintf(fact, sizeof fact, "it cannot be started: %s%s", strerror(error), error == EACCES && runs && settings.sandbox ? " (if its interpreter is in a place of its own: SANDBOX_READ)" : "");
     give_up(run, "cannot be started", fact);
     return false;
 }

@@ -36,6 +36,10 @@ size_t hook_count(void);
 /* What is wrong with "hooks" in parley.json, for --check: entries of a wrong shape, programs that cannot be run. NULL: nothing. */
 const char *hook_trouble(void);
 
+/* Allows hooks what they need in the sandbox (base/sandbox.h): the programs that parley.json names with the folders that they are in, files and folders among their arguments, the
+   folder that they start in, and temporary files. Nothing when there are no hooks. */
+void hook_allow_files(void);
+
 /* Runs hook `index` (from 0, less than hook_count()) on the caller's thread and returns when the program has ended or was ended. `input` goes to it as one line of JSON. Each line
    of the answer is given to `each` as soon as it has come; when that returns false the rest does not matter, and the program is ended unless it ends by itself within a moment.
    `cancel` (NULL: none) may be set by any thread and is looked at at least every 50 ms. OUTCOME_OK: it ended well, or `each` wanted no more. Else *failure holds a sentence without

@@ -16,11 +16,13 @@ enum {
     LIMIT_JSON_VALUES = 50000,               /* values in a JSON text of a client's: each costs up to a kilobyte of memory */
     LIMIT_JSON_CONTAINERS = 200000,          /* objects and arrays in one of a provider's */
     LIMIT_VARIABLES_BYTES = 1024 * 1024,     /* all variables of a plain CGI request */
+    LIMIT_REQUEST_HEADERS_BYTES = 64 * 1024, /* headers of a request, as variables; most host servers take less */
     LIMIT_PATH_BYTES = 2048,                 /* path of a request, decoded */
     LIMIT_PATH_SEGMENTS = 8,
     LIMIT_QUERY_BYTES = 8192,                /* query string, encoded */
     LIMIT_QUERY_VALUE_BYTES = 1024,          /* one value of it, decoded */
     LIMIT_ID_BYTES = 64,                     /* any id that a client may send */
+    LIMIT_KEY_BYTES = 255,                   /* an Idempotency-Key */
     LIMIT_USER_NAME_BYTES = 256,             /* REMOTE_USER, user_id */
     LIMIT_MODEL_NAME_BYTES = 256,
     LIMIT_PAST_MESSAGES = 2000,              /* that a client brings along */
@@ -48,6 +50,8 @@ enum {
     LIMIT_HEADER_BYTES = 16 * 1024,           /* response headers */
     LIMIT_METRICS_BYTES = 64 * 1024,          /* what GET /metrics says */
     LIMIT_SSE_TEXT_BYTES = 16 * 1024,         /* text merged into one event for a client that lags */
+    LIMIT_POLL_EVENTS = 1000,                 /* events that a client that polls is given at once */
+    LIMIT_POLL_SECONDS = 50,                  /* longest wait of one that asks for it: host servers and proxies give up at 60 */
     LIMIT_ERROR_BYTES = 512                   /* an error sentence */
 };
 
@@ -55,6 +59,7 @@ enum {
 enum {
     LIMIT_SSE_EVENT_BYTES = 8 * 1024 * 1024,  /* one server-sent event: a tool call or an image can be one line */
     LIMIT_REPLY_BYTES = 16 * 1024 * 1024,     /* an answer that is not a stream */
+    LIMIT_QUIET_BYTES = 32 * 1024 * 1024,     /* what comes in a row without a piece of an answer in it */
     LIMIT_ERROR_BODY_BYTES = 64 * 1024,       /* body of an error answer; the rest is not read */
     LIMIT_ANSWER_BYTES = 128 * 1024 * 1024,   /* upper bound of the setting MAX_ANSWER_BYTES */
     LIMIT_VECTOR_NUMBERS = 16384,             /* in one embedding */
@@ -62,6 +67,8 @@ enum {
     LIMIT_CALL_STATE_BYTES = 1024 * 1024,     /* opaque state, id or name of one tool call */
     LIMIT_STATE_BYTES = 4 * 1024 * 1024,      /* opaque state of an answer, to be sent back */
     LIMIT_EVENTS_BYTES = 8 * 1024 * 1024,     /* events of an answer that are neither text nor reasoning */
+    LIMIT_USAGE_TOKENS = 1000000000,          /* a count of tokens of one answer that is believed, */
+    LIMIT_USAGE_DOLLARS = 100000,             /* and what it cost: their sums stay numbers */
     LIMIT_EVENT_NAME_BYTES = 64,
     LIMIT_EVENT_DEPTH = LIMIT_JSON_DEPTH - 4, /* nesting of an event's content, and of what goes into one: more is put around it, and all of it is read again */
     LIMIT_USED_MODELS = 8,                    /* models that are counted apart in one answer */
@@ -70,6 +77,7 @@ enum {
     LIMIT_APP_STATE_BYTES = 64 * 1024,        /* an application's state, as JSON text */
     LIMIT_ASKED_BYTES = 256 * 1024,           /* an answer that is not shown: a title, follow-up questions, an application's own */
     LIMIT_ANSWER_RUNS = 262144,               /* stretches of text and other events in one answer */
+    LIMIT_LAYOUT_BYTES = 8 * 1024 * 1024,     /* how they lie, as text */
     LIMIT_URL_BYTES = 8 * 1024,               /* a provider's address */
     LIMIT_REQUEST_BYTES = 128 * 1024 * 1024   /* a request body that we send */
 };
@@ -90,7 +98,9 @@ enum {
     LIMIT_THREAD_STACK_BYTES = 256 * 1024,
     LIMIT_LOOP_EVENTS = 256,                  /* readiness events taken from the kernel at once */
     LIMIT_STORE_READERS = 8,                  /* connections of a process that only read */
-    LIMIT_STATEMENTS = 96,                    /* prepared statements kept by one connection */
+    LIMIT_JOURNAL_BYTES = 16 * 1024 * 1024,   /* of running answers that are written to the database at once */
+    LIMIT_STATEMENTS = 128,                   /* prepared statements kept by one connection */
+    LIMIT_RESERVE_BYTES = 1024 * 1024,        /* room that is kept for deleting when the disk is full: some conversations' worth of WAL */
     LIMIT_HISTORY_MESSAGES = 1000,            /* upper bound of the setting HISTORY_MESSAGES */
     LIMIT_SETTINGS_LINE_BYTES = 16 * 1024,
     LIMIT_CONFIG_BYTES = 4 * 1024 * 1024,     /* parley.json */

@@ -2,7 +2,7 @@
  * The event loop: one thread that waits for sockets (epoll), runs posted tasks and ticks.
  *
  * Everything that must react at once lives on it: provider traffic (src/llm/relay.c) and the clients of running answers
- * (src/http/output.c, src/chat/answer.c). So a token goes from the provider's socket to the client's without waking another thread, and what
+ * (src/http/output.c, src/chat/stream.c). So a token goes from the provider's socket to the client's without waking another thread, and what
  * belongs to the loop needs no lock: other threads hand work over by loop_post() or loop_call(). Nothing on the loop may block: no disk, no
  * lock that is held over a system call. Leaves out: what the sockets carry.
  */

@@ -43,6 +43,7 @@ static const struct {
     [OUTCOME_ANSWER_TOO_LONG] = {502, "provider_error"},
     [OUTCOME_INTERRUPTED] = {502, "provider_error"},
     [OUTCOME_STOPPED] = {200, "stopped"},
+    [OUTCOME_LOST] = {502, "interrupted"},
 };
 
 enum outcome fail(struct failure *failure, enum outcome outcome, const char *format, ...)
@@ -59,6 +60,7 @@ enum outcome fail(struct failure *failure, enum outcome outcome, const char *for
     if (n < 0)
         failure->message[0] = '\0';
     failure->message[utf8_fit(failure->message, strlen(failure->message))] = '\0';
+    utf8_mend(failure->message); /* what is quoted may be cut within a character, or be no UTF-8 at all, as a setting or a variable of the host server can be */
     secrets_mask(failure->message);
     return outcome;
 }
@@ -76,4 +78,12 @@ int outcome_status(enum outcome outcome)
 const char *outcome_code(enum outcome outcome)
 {
     return outcomes[outcome].code;
+}
+
+enum outcome outcome_find(const char *code)
+{
+    for (int i = OUTCOME_OK + 1; i < OUTCOME_COUNT; i++)
+        if (strcmp(outcomes[i].code, code) == 0 && i != OUTCOME_DETACHED)
+            return (enum outcome)i;
+    return OUTCOME_INTERNAL;
 }

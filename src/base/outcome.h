@@ -45,6 +45,7 @@ enum outcome {
     /* ends of an answer that are nobody's failure */
     OUTCOME_INTERRUPTED,  /* the stream ended without its terminal mark, or we had to stop */
     OUTCOME_STOPPED,      /* the user pressed Stop */
+    OUTCOME_LOST,         /* the process that wrote it was killed */
     OUTCOME_COUNT
 };
 
@@ -66,6 +67,9 @@ enum outcome fail_no_memory(struct failure *failure);
 
 /* The HTTP status that says it (200 for OUTCOME_OK). */
 int outcome_status(enum outcome outcome);
+
+/* The outcome that a code stands for, where several share it the first; OUTCOME_INTERNAL when there is none. */
+enum outcome outcome_find(const char *code);
 
 /* The stable code of docs/api.md, such as "provider_timeout". Never NULL; not to be freed. */
 const char *outcome_code(enum outcome outcome);

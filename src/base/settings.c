@@ -75,6 +75,12 @@ static struct row rows[] = {
      "How many messages of a conversation the model is sent, the new one included.", NULL},
     {"MAX_STREAMS", NULL, WHOLE, FIELD(max_streams), "256", 1, LIMIT_STREAMS, NULL,
      "Answers that are made at a time; beyond: 503 `overloaded`. Counted per process, or over all of them where a process serves one request (plain CGI, mod_fcgid; there without those that are not stored).", NULL},
+    {"MAX_STREAMS_PER_USER", NULL, WHOLE, FIELD(max_streams_per_user), "8", 0, LIMIT_STREAMS, NULL,
+     "Answers that one signed-in user may have made at a time; beyond: 429 `rate_limited`. Counted as MAX_STREAMS. 0: no limit.", NULL},
+    {"MAX_STREAMS_PER_ADDRESS", NULL, WHOLE, FIELD(max_streams_per_address), "32", 0, LIMIT_STREAMS, NULL,
+     "The same for one address of the network (IPv6: the first 64 bits). This machine's own are not counted: behind a proxy the host server must be told whom it stands for (mod_remoteip, mod_extforward). 0: no limit.", NULL},
+    {"REQUESTS_PER_MINUTE", NULL, WHOLE, FIELD(requests_per_minute), "240", 0, 1e6, NULL,
+     "How many answers one signed-in user, or where nobody signs in one address, may ask for within a minute, counted over all processes; beyond: 429 `rate_limited`. 0: no limit.", NULL},
     {"MAX_MESSAGE_CHARS", NULL, WHOLE, FIELD(max_message_chars), "100000", 1, 10e6, NULL, "Longest message, in characters.", NULL},
     {"MAX_BODY_BYTES", NULL, WHOLE, FIELD(max_body_bytes), "8388608", 1024, LIMIT_BODY_BYTES, NULL, "Largest request body.", NULL},
     {"MAX_ANSWER_BYTES", NULL, WHOLE, FIELD(max_answer_bytes), "4194304", 64, LIMIT_ANSWER_BYTES, NULL,
@@ -109,14 +115,23 @@ static struct row rows[] = {
      "Path below which the host server has the program, such as `/parley`. Not needed for a plain CGI program.", NULL},
     {"CORS_ORIGINS", NULL, TEXT, FIELD(cors_origins), "", 0, 0, NULL,
      "Other sites whose pages may use the API, as `https://host` or `https://host:port`, separated by commas. `*`: every site, but without the visitor's sign-in.", NULL},
+    {"HOST_NAMES", NULL, TEXT, FIELD(host_names), "", 0, 0, NULL,
+     "Names under which browsers may ask the server, such as `chat.example.org`, separated by commas; `localhost` and addresses always may. Empty: any name, but without sign-in none "
+     "from this machine itself.", NULL},
     {"OUTLIVE_HOST", NULL, FLAG, FIELD(outlive_host), "off", 0, 0, NULL,
      "For a host server that kills its programs at once (mod_fcgid): a second process does the work, and running answers are finished.", NULL},
+    {"SANDBOX", NULL, FLAG, FIELD(sandbox), "on", 0, 0, NULL,
+     "The program, and hooks with it, can open no files but its own and the system's (docs/hosting.md), where the kernel has Landlock. `off`: whatever its user may.", NULL},
+    {"SANDBOX_READ", NULL, TEXT, FIELD(sandbox_read), "", 0, 0, NULL,
+     "Further files and folders that hooks and applications may read, and run programs from; separated by commas. A relative path starts as PARLEY_DB's.", NULL},
+    {"SANDBOX_WRITE", NULL, TEXT, FIELD(sandbox_write), "", 0, 0, NULL, "Further files and folders that they may read and write.", NULL},
     {"REDIS_URL", NULL, TEXT, FIELD(redis_url), "", 0, 0, NULL, "Not needed, and ignored: conversations are in SQLite.", NULL},
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
 static char home[PATH_MAX];
+static char settings_path[PATH_MAX + 8]; /* of the file that was read; "": none was */
 static FILE *complain_on;
 static bool config_is_named; /* PARLEY_JSON was set */
 
@@ -319,6 +334,7 @@ static bool read_file(const char *file, bool required)
         (void)fprintf(complain_on, "%s: %s\n", file, strerror(errno));
         return false;
     }
+    (void)snprintf(settings_path, sizeof settings_path, "%s", file);
     char *line = NULL;
     size_t size = 0;
     ssize_t len;
@@ -359,6 +375,11 @@ static void find_home(const char *program)
 const char *settings_home(void)
 {
     return home;
+}
+
+const char *settings_file(void)
+{
+    return settings_path;
 }
 
 /* A relative path starts at the home folder, whatever the host server's working directory is. */

@@ -30,7 +30,7 @@ struct settings {
     int64_t history_messages;
     int64_t model_context; /* tokens; 0: not known */
     int64_t provider_failures, provider_rest_ms;
-    int64_t max_streams;
+    int64_t max_streams, max_streams_per_user, max_streams_per_address, requests_per_minute; /* the last three: 0 is no limit */
     int64_t max_message_chars;
     int64_t max_body_bytes;
     int64_t max_answer_bytes;
@@ -40,8 +40,11 @@ struct settings {
     int64_t shutdown_ms;
     const char *log_level;
     const char *prefix; /* "", or starts with a slash and ends without one */
+    const char *host_names;   /* with commas or spaces between them; "": any */
     const char *cors_origins; /* origins with one space between two, or "*"; "": none */
     bool outlive_host;
+    bool sandbox;
+    const char *sandbox_read, *sandbox_write; /* paths, separated by commas */
     const char *redis_url;
 };
 
@@ -82,5 +85,8 @@ void settings_write_variable(FILE *out, const char *name, const char *value);
 
 /* The folder that holds the program's folder: where .env and var/ are. Ends without a slash. */
 const char *settings_home(void);
+
+/* The file that settings were read from; "": there was none. */
+const char *settings_file(void);
 
 #endif

@@ -10,6 +10,23 @@ struct usage usage_none(void)
     return (struct usage){USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, USAGE_UNKNOWN, false, -1};
 }
 
+static void add_up(int64_t *sum, int64_t count)
+{
+    if (count != USAGE_UNKNOWN)
+        *sum = (*sum != USAGE_UNKNOWN ? *sum : 0) + count;
+}
+
+void usage_add_up(struct usage *sum, const struct usage *usage)
+{
+    add_up(&sum->prompt_tokens, usage->prompt_tokens);
+    add_up(&sum->completion_tokens, usage->completion_tokens);
+    add_up(&sum->cached_tokens, usage->cached_tokens);
+    add_up(&sum->reasoning_tokens, usage->reasoning_tokens);
+    sum->estimated = sum->estimated || usage->estimated;
+    if (usage->cost >= 0)
+        sum->cost = (sum->cost >= 0 ? sum->cost : 0) + usage->cost;
+}
+
 static void add_count(json_object *object, const char *name, int64_t count)
 {
     json_object_object_add(object, name, count != USAGE_UNKNOWN ? json_object_new_int64(count) : NULL);

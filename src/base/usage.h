@@ -22,6 +22,9 @@ struct usage {
 /* A usage of which nothing is known. */
 struct usage usage_none(void);
 
+/* Adds to a usage; of what is known on one side only, that counts. */
+void usage_add_up(struct usage *sum, const struct usage *usage);
+
 /* In OpenAI's shape ("The chat completion object", usage), with our own members `cost` and `estimated` where there is something to say, or NULL (JSON null) when nothing was
    counted. A new reference. */
 json_object *usage_object(const struct usage *usage);

@@ -142,3 +142,15 @@ void utf8_add(struct buf *buf, uint32_t code)
     }
     buf_add(buf, bytes, n);
 }
+
+void utf8_mend(char *text)
+{
+    uint32_t code;
+    for (size_t left = strlen(text); left > 0;) {
+        int n = utf8_read(text, left, &code);
+        if (n <= 0)
+            *text = '?';
+        text += n > 0 ? n : 1;
+        left -= n > 0 ? (size_t)n : 1;
+    }
+}

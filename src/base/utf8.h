@@ -32,4 +32,7 @@ void utf8_add_repaired(struct buf *buf, const char *text, size_t len);
 /* Appends code point `code` (a valid scalar value). */
 void utf8_add(struct buf *buf, uint32_t code);
 
+/* Puts a `?` in the place of each byte of a text that belongs to no character: for sentences that quote what may be anything. */
+void utf8_mend(char *text);
+
 #endif

@@ -8,15 +8,14 @@
 
 #include "../base/clock.h"
 #include "../base/counter.h"
+#include "../base/crash_point.h"
 #include "../base/json.h"
 #include "../base/log.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
 #include "../base/utf8.h"
-#include "../http/response.h"
-#include "../http/sse.h"
-#include "dialect.h"
 #include "ending.h"
+#include "stream.h"
 
 struct answer *answer_new(const struct answer_birth *birth)
 {
@@ -43,6 +42,12 @@ struct answer *answer_new(const struct answer_birth *birth)
     buf_init(&answer->reasoning, (size_t)settings.max_answer_bytes);
     buf_init(&answer->events, LIMIT_EVENTS_BYTES);
     return answer;
+}
+
+void answer_allow(struct answer *answer, size_t bytes)
+{
+    answer->text.max = bytes > answer->text.len ? bytes : answer->text.len;
+    answer->reasoning.max = bytes > answer->reasoning.len ? bytes : answer->reasoning.len;
 }
 
 bool answer_is_stored(const struct answer *answer)
@@ -84,266 +89,39 @@ void answer_release(struct answer *answer)
     mem_free(answer);
 }
 
-/* --- one client --------------------------------------------------------------------------------------------------- */
+/* --- the log ------------------------------------------------------------------------------------------------------ */
 
-/* Takes a stream off its answer; the request has been finished or is finished by the caller. */
-static void stream_free(struct stream *stream)
+const char *answer_kind(const struct answer *answer, const struct run *run)
 {
-    struct answer *answer = stream->answer;
-    struct stream **at = &answer->streams;
-    while (*at != stream)
-        at = &(*at)->next;
-    *at = stream->next;
-    if (answer->streams == NULL && answer->ticking) {
-        loop_untick(&answer->tick);
-        answer->ticking = false;
-    }
-    loop_timer(&stream->pace, INT64_MAX);
-    mem_free(stream->prefix);
-    mem_free(stream->suffix);
-    mem_free(stream);
-    answer_release(answer);
+    return run->kind == RUN_TEXT ? "text" : run->kind == RUN_REASONING ? "reasoning" : answer->events.data + run->offset;
 }
 
-static void stream_close(struct stream *stream)
+const char *answer_bytes(const struct answer *answer, const struct run *run, size_t *len)
 {
-    struct request *request = stream->request;
-    stream_free(stream);
-    request_finish(request);
+    *len = run->len;
+    if (run->kind != RUN_EVENT)
+        return (run->kind == RUN_TEXT ? answer->text.data : answer->reasoning.data) + run->offset;
+    const char *name = answer->events.data + run->offset;
+    *len = run->len - strlen(name) - 2;
+    return name + strlen(name) + 1;
 }
 
-/* Whether text must wait, because the last was said a moment ago and the clients of this dialect need longer for it; a timer then goes on. Text that comes after silence never
-   waits. */
-static bool must_wait(struct stream *stream)
+int64_t answer_run_end(const struct run *run)
 {
-    int64_t due_ms = stream->last_text_ms + stream->dialect->pace_ms;
-    if (stream->dialect->pace_ms == 0 || stream->last_text_ms == 0 || due_ms <= loop_now_ms() || stream->answer->ended)
-        return false;
-    if (stream->pace.due_ms == INT64_MAX)
-        loop_timer(&stream->pace, due_ms);
-    return true;
+    return run->pos + (run->kind == RUN_TEXT ? (int64_t)run->len : 1);
 }
 
-/* Sends the next piece of the log. False: there is none, or not yet. */
-static bool send_next(struct stream *stream)
+size_t answer_text_before(const struct answer *answer, const struct run *run, int64_t pos)
 {
-    const struct answer *answer = stream->answer;
-    if (stream->run == answer->run_count)
-        return false;
-    const struct run *run = &answer->runs[stream->run];
-    if (run->kind == RUN_EVENT) {
-        const char *name = answer->events.data + run->offset;
-        stream->dialect->event(stream, name, name + strlen(name) + 1, run->pos + 1);
-        stream->run++;
-        return true;
-    }
-    const char *bytes = (run->kind == RUN_TEXT ? answer->text.data : answer->reasoning.data) + run->offset;
-    if (run->kind == RUN_REASONING) {
-        stream->dialect->reasoning(stream, bytes, run->len, run->pos + 1);
-        stream->run++;
-        return true;
-    }
-    size_t len = run->len - stream->offset;
-    if (len > LIMIT_SSE_TEXT_BYTES)
-        len = utf8_fit(bytes + stream->offset, LIMIT_SSE_TEXT_BYTES);
-    if (len > 0 && must_wait(stream))
-        return false;
-    if (len > 0) {
-        stream->dialect->text(stream, bytes + stream->offset, len, run->pos + (int64_t)(stream->offset + len));
-        stream->last_text_ms = loop_now_ms();
-    }
-    stream->offset += len;
-    if (stream->offset < run->len)
-        return true;
-    if (stream->run + 1 == answer->run_count) /* the last run may still grow: stay at its end */
-        return len > 0;
-    stream->run++;
-    stream->offset = 0;
-    return true;
+    if (pos <= run->pos)
+        return 0;
+    if (pos >= answer_run_end(run))
+        return run->len;
+    size_t before = (size_t)(pos - run->pos);
+    while (before > 0 && ((unsigned char)answer->text.data[run->offset + before] & 0xC0) == 0x80) /* in the middle of a character: a position that somebody made up */
+        before--;
+    return before;
 }
-
-/* The client of a stream has left; the stream is freed. An answer that is for this client alone ends with it. */
-static void client_gone(void *arg)
-{
-    struct stream *stream = arg;
-    struct answer *answer = stream->answer;
-    log_info("a client left the answer %s", answer->id);
-    counter_client_left();
-    if (answer->stop_when_left && stream->next == NULL && answer->streams == stream && !answer->ended)
-        answer_stop(answer, STOP_LEFT);
-    stream_close(stream);
-}
-
-static bool is_at_end(const struct stream *stream)
-{
-    const struct answer *answer = stream->answer;
-    if (stream->run == answer->run_count)
-        return true;
-    const struct run *run = &answer->runs[stream->run];
-    return stream->run + 1 == answer->run_count && run->kind == RUN_TEXT && stream->offset == run->len;
-}
-
-/* Adds the headers that name an answer whose HTTP status is a failure: the question is stored, and this is where to try again. */
-static void add_names(const struct answer *answer, struct request *request)
-{
-    response_header(request, "Parley-Conversation", answer->conversation);
-    response_header(request, "Parley-Message", answer->id);
-}
-
-/* A failure before anything was sent has a status of its own; without a stream, any failure. True: the stream is closed. */
-static bool refuse(struct stream *stream)
-{
-    const struct answer *answer = stream->answer;
-    if (!answer->ended || answer->failure.outcome == OUTCOME_OK || (answer->opened && !stream->dialect->is_whole))
-        return false;
-    if (answer_is_stored(answer))
-        add_names(answer, stream->request);
-    response_failure(stream->request, &answer->failure);
-    stream_close(stream);
-    return true;
-}
-
-static bool open_stream(struct stream *stream)
-{
-    stream->open = true;
-    if (stream->dialect->open(stream))
-        return true;
-    struct failure failure;
-    (void)fail_no_memory(&failure);
-    response_failure(stream->request, &failure);
-    stream_close(stream);
-    return false;
-}
-
-/* The end of an answer that is not streamed. */
-static void send_whole(struct stream *stream)
-{
-    if (refuse(stream))
-        return;
-    stream->dialect->end(stream);
-    stream_close(stream);
-}
-
-/* Sends a client what it has not had yet, as far as its socket takes it. Closes it when all is said or it has gone: *stream may be freed. */
-static void stream_pump(struct stream *stream, bool must_open)
-{
-    const struct answer *answer = stream->answer;
-    if (stream->dialect->is_whole) {
-        if (answer->ended)
-            send_whole(stream);
-        return;
-    }
-    if (!stream->open) {
-        if (!stream->dialect->is_eager && refuse(stream))
-            return;
-        if (!must_open && !stream->dialect->is_eager && !answer->ended && !answer->opened)
-            return;
-        if (!open_stream(stream))
-            return;
-        must_open = true;
-    }
-    bool sent = must_open;
-    while (request_waiting(stream->request) == 0 && !request_is_gone(stream->request) && send_next(stream))
-        sent = true;
-    bool over = answer->ended && request_waiting(stream->request) == 0 && is_at_end(stream);
-    if (over)
-        stream->dialect->end(stream);
-    if (sent || over) {
-        sse_flush(stream->request);
-        stream->last_sent_ms = loop_now_ms();
-    }
-    if (over)
-        stream_close(stream);
-    else if (request_is_gone(stream->request)) /* a write may find out before the loop does */
-        client_gone(stream);
-}
-
-static void pace_due(struct timer *timer)
-{
-    stream_pump(timer->arg, false);
-}
-
-static void client_drained(void *arg)
-{
-    stream_pump(arg, false);
-}
-
-/* A client that waits for a whole answer cannot be pinged; one that has closed its side is taken for gone where that stops the answer. */
-static bool has_left_silently(const struct stream *stream)
-{
-    return stream->dialect->is_whole && stream->answer->stop_when_left && request_is_doubtful(stream->request);
-}
-
-/* Time: the head that must not wait longer, the ping after silence, the client that takes nothing. */
-static void look_after(struct tick *tick, int64_t now_ms)
-{
-    enum { PROBE_MS = 1000 }; /* a client that has closed its side may be gone: two writes tell */
-    struct answer *answer = tick->arg;
-    answer_hold(answer); /* the last stream may go */
-    for (struct stream *stream = answer->streams, *next; stream != NULL; stream = next) {
-        next = stream->next;
-        int64_t stalled = request_stalled_since(stream->request);
-        int64_t silence_ms = request_is_doubtful(stream->request) && settings.heartbeat_ms > PROBE_MS ? PROBE_MS : settings.heartbeat_ms;
-        if ((stalled != 0 && now_ms - stalled >= settings.client_stall_ms) || has_left_silently(stream)) {
-            client_gone(stream);
-        } else if (stream->dialect->is_whole) {
-            continue;
-        } else if (!stream->open && now_ms - stream->attached_ms >= settings.header_hold_ms) {
-            stream_pump(stream, true);
-        } else if (stream->open && stalled == 0 && now_ms - stream->last_sent_ms >= silence_ms) {
-            stream->dialect->ping(stream);
-            sse_flush(stream->request);
-            stream->last_sent_ms = now_ms;
-            if (request_is_gone(stream->request))
-                client_gone(stream);
-        }
-    }
-    answer_release(answer);
-}
-
-struct attaching {
-    struct answer *answer;
-    struct stream *stream;
-    struct task task;
-};
-
-static void attach(struct task *task)
-{
-    struct attaching *attaching = task->arg;
-    struct answer *answer = attaching->answer;
-    struct stream *stream = attaching->stream;
-    mem_free(attaching);
-    stream->attached_ms = stream->last_sent_ms = loop_now_ms();
-    stream->next = answer->streams;
-    answer->streams = stream;
-    if (!answer->ticking) {
-        answer->tick = (struct tick){.run = look_after, .arg = answer};
-        loop_tick(&answer->tick);
-        answer->ticking = true;
-    }
-    if (!request_attach(stream->request, (struct request_owner){.drained = client_drained, .gone = client_gone, .arg = stream}))
-        client_gone(stream);
-    else
-        stream_pump(stream, false);
-}
-
-bool answer_attach(struct answer *answer, struct request *request, const struct dialect *dialect, bool with_usage)
-{
-    struct attaching *attaching = mem_new(1, sizeof *attaching);
-    struct stream *stream = mem_new(1, sizeof *stream);
-    if (attaching == NULL || stream == NULL) {
-        mem_free(attaching);
-        mem_free(stream);
-        return false;
-    }
-    *stream = (struct stream){.request = request, .answer = answer, .dialect = dialect, .with_usage = with_usage, .pace = {.run = pace_due, .arg = stream, .due_ms = INT64_MAX}};
-    *attaching = (struct attaching){.answer = answer, .stream = stream, .task = {.run = attach, .arg = attaching}};
-    answer_hold(answer); /* the stream's */
-    loop_post(&attaching->task);
-    return true;
-}
-
-/* --- the answer --------------------------------------------------------------------------------------------------- */
 
 static struct run *add_run(struct answer *answer, enum run_kind kind, size_t offset)
 {
@@ -375,10 +153,13 @@ static bool may_join_thought(const struct answer *answer, size_t len)
     size_t last = answer->run_count - 1;
     if (answer->run_count == 0 || answer->runs[last].kind != RUN_REASONING || answer->runs[last].len + len > LIMIT_SSE_TEXT_BYTES)
         return false;
-    for (const struct stream *stream = answer->streams; stream != NULL; stream = stream->next)
-        if (stream->run > last)
-            return false;
-    return true;
+    return answer_run_end(&answer->runs[last]) == answer->pos && answer->journal_run <= last && answer->told_runs <= last;
+}
+
+/* Whether more text may join a run. */
+static bool is_open_text(const struct answer *answer, const struct run *run)
+{
+    return run->kind == RUN_TEXT && answer_run_end(run) == answer->pos;
 }
 
 static enum outcome add_event(void *arg, enum completion_event type, const char *text, size_t len)
@@ -392,7 +173,7 @@ static enum outcome add_event(void *arg, enum completion_event type, const char 
     if (answer->text.len + answer->reasoning.len == 0)
         counter_time(COUNTER_FIRST_TOKEN_TIME, loop_now_ms() - answer->begun_ms);
     struct run *last = answer->run_count > 0 ? &answer->runs[answer->run_count - 1] : NULL;
-    bool joins = last != NULL && (type == COMPLETION_TEXT ? last->kind == RUN_TEXT : may_join_thought(answer, len));
+    bool joins = last != NULL && (type == COMPLETION_TEXT ? is_open_text(answer, last) : may_join_thought(answer, len));
     if (!joins)
         last = add_run(answer, type == COMPLETION_TEXT ? RUN_TEXT : RUN_REASONING, before);
     if (last == NULL)
@@ -404,16 +185,8 @@ static enum outcome add_event(void *arg, enum completion_event type, const char 
         answer->pos += (int64_t)(buf->len - before);
     else if (!joins)
         answer->pos++;
+    CRASH_POINT("token");
     return OUTCOME_OK;
-}
-
-static void pump_all(void *arg)
-{
-    struct answer *answer = arg;
-    for (struct stream *stream = answer->streams, *next; stream != NULL; stream = next) {
-        next = stream->next;
-        stream_pump(stream, false);
-    }
 }
 
 /* --- other events ------------------------------------------------------------------------------------------------- */
@@ -432,33 +205,70 @@ static void clear(struct answer *answer)
     answer->shown_runs = answer->run_count;
 }
 
+static enum outcome add_named(struct answer *answer, const char *name, const char *json, size_t json_len)
+{
+    struct buf *events = &answer->events;
+    size_t before = events->len, most = strlen(name) + (utf8_valid(json, json_len) ? json_len : json_len * 3) + 2;
+    if (most > events->max - before || answer->run_count >= LIMIT_ANSWER_RUNS)
+        return OUTCOME_ANSWER_TOO_LONG;
+    struct run *run = buf_reserve(events, most) ? add_run(answer, RUN_EVENT, before) : NULL;
+    if (run == NULL)
+        return OUTCOME_NO_MEMORY;
+    buf_add(events, name, strlen(name) + 1);
+    utf8_add_repaired(events, json, json_len); /* an application's texts may be cut in the middle of a character */
+    buf_add_char(events, '\0');
+    run->len = events->len - before;
+    answer->pos += 1;
+    if (strcmp(name, "clear_message") == 0)
+        clear(answer);
+    return OUTCOME_OK;
+}
+
 static void add_other(void *arg)
 {
     struct event_call *call = arg;
     struct answer *answer = call->answer;
-    struct buf *events = &answer->events;
-    size_t before = events->len, json_len = strlen(call->json), most = strlen(call->name) + (utf8_valid(call->json, json_len) ? json_len : json_len * 3) + 2;
-    if (answer->ended)
+    if (answer->sealed)
         return;
-    if (most > events->max - before || answer->run_count >= LIMIT_ANSWER_RUNS) {
-        call->outcome = OUTCOME_ANSWER_TOO_LONG;
+    call->outcome = add_named(answer, call->name, call->json, strlen(call->json));
+    if (call->outcome != OUTCOME_OK)
         return;
-    }
-    struct run *run = buf_reserve(events, most) ? add_run(answer, RUN_EVENT, before) : NULL;
-    if (run == NULL) {
-        call->outcome = OUTCOME_NO_MEMORY;
-        return;
-    }
-    buf_add(events, call->name, strlen(call->name) + 1);
-    utf8_add_repaired(events, call->json, json_len); /* an application's texts may be cut in the middle of a character */
-    buf_add_char(events, '\0');
-    run->len = events->len - before;
-    answer->pos += 1;
     if (call->opens) /* a title comes from a thread of its own while the turn's reads this one */
         answer->opened = true;
-    if (strcmp(call->name, "clear_message") == 0)
-        clear(answer);
-    pump_all(answer);
+    stream_pump_all(answer);
+}
+
+/* Text and thinking of another log, which was repaired when it was written. */
+static enum outcome add_bytes(struct answer *answer, enum run_kind kind, const char *bytes, size_t len)
+{
+    struct buf *buf = kind == RUN_TEXT ? &answer->text : &answer->reasoning;
+    struct run *last = answer->run_count > 0 ? &answer->runs[answer->run_count - 1] : NULL;
+    if (len > buf->max - buf->len)
+        return OUTCOME_ANSWER_TOO_LONG;
+    if (!buf_reserve(buf, len))
+        return OUTCOME_NO_MEMORY;
+    if (last == NULL || kind != RUN_TEXT || !is_open_text(answer, last))
+        last = add_run(answer, kind, buf->len);
+    if (last == NULL)
+        return answer->run_count >= LIMIT_ANSWER_RUNS ? OUTCOME_ANSWER_TOO_LONG : OUTCOME_NO_MEMORY;
+    buf_add(buf, bytes, len);
+    last->len += len;
+    answer->pos = answer_run_end(last);
+    return OUTCOME_OK;
+}
+
+enum outcome answer_add(struct answer *answer, const char *kind, const char *bytes, size_t len, int64_t pos)
+{
+    bool is_text = strcmp(kind, "text") == 0, is_reasoning = strcmp(kind, "reasoning") == 0;
+    int64_t known = answer->pos - pos; /* of it */
+    if (known >= (is_text ? (int64_t)len : 1))
+        return OUTCOME_OK;
+    if (known < 0)
+        answer->pos = pos;
+    answer->opened = true;
+    if (is_text && known > 0)
+        return add_bytes(answer, RUN_TEXT, bytes + known, len - (size_t)known);
+    return is_text || is_reasoning ? add_bytes(answer, is_text ? RUN_TEXT : RUN_REASONING, bytes, len) : add_named(answer, kind, bytes, len);
 }
 
 enum outcome answer_event(struct answer *answer, const char *name, json_object *content, bool opens)
@@ -489,10 +299,10 @@ struct text_call {
 static void add_text(void *arg)
 {
     struct text_call *call = arg;
-    if (call->answer->ended || call->len == 0)
+    if (call->answer->sealed || call->len == 0)
         return;
     call->outcome = add_event(call->answer, COMPLETION_TEXT, call->text, call->len);
-    pump_all(call->answer);
+    stream_pump_all(call->answer);
 }
 
 enum outcome answer_text(struct answer *answer, const char *text, size_t len)
@@ -517,9 +327,14 @@ static void tell_fallback(void *arg, const char *from, const char *to)
         log_warning("a client was not told that another model answers");
 }
 
+static void pump(void *arg)
+{
+    stream_pump_all(arg);
+}
+
 struct completion_sink answer_sink(struct answer *answer)
 {
-    return (struct completion_sink){.event = add_event, .batch = pump_all, .fallback = tell_fallback, .arg = answer};
+    return (struct completion_sink){.event = add_event, .batch = pump, .fallback = tell_fallback, .arg = answer};
 }
 
 struct end_call {
@@ -531,7 +346,7 @@ static void end(void *arg)
 {
     const struct end_call *call = arg;
     struct answer *answer = call->answer;
-    answer->ended = true;
+    answer->ended = answer->sealed = true;
     answer->status = call->ending->status;
     answer->result = call->ending->result;
     answer->failure = call->ending->failure;
@@ -542,7 +357,8 @@ static void end(void *arg)
     answer->kept[1] = call->ending->steps;
     answer->kept[2] = call->ending->app_state;
     answer->kept[3] = call->ending->rewritten;
-    pump_all(answer);
+    answer->kept[4] = call->ending->layout;
+    stream_pump_all(answer);
 }
 
 void answer_end(struct answer *answer, const struct ending *ending)

@@ -1,10 +1,9 @@
 /*
- * A running answer: collected once, given to every client that is attached, each at its own pace.
+ * A running answer: collected once, for all who follow it.
  *
- * The text lives in one buffer; what a client has seen of it is a cursor (a position). A client that lags gets what has gathered as one event, a client that
- * leaves changes nothing (unless the answer was for it alone: stop_when_left), and the provider is never held up. Everything here happens on the event loop; the turn's thread
- * talks to it by the calls marked so. Positions are those of the ids in /chat/stream (docs/api.md): text advances them by its bytes, any other event by 1. Neighbours: dialect.h
- * (how events look to a client), turn.c (who makes answers), live.h (which are running). Leaves out: the database.
+ * Its log is a list of runs: text, thinking, or one event of another kind, each with its position. Positions are those of the ids in /chat/stream (docs/api.md): text advances them by
+ * its bytes, any other event by 1. Everything here happens on the event loop; the turn's thread talks to it by the calls marked so. Neighbours: stream.h (the clients), turn.c (who makes
+ * answers), live.h (which are running), journal.h and mirror.h (the log in the database). Leaves out: the database.
  */
 #ifndef PARLEY_ANSWER_H
 #define PARLEY_ANSWER_H
@@ -20,10 +19,8 @@
 #include "../base/limits.h"
 #include "../base/loop.h"
 #include "../base/outcome.h"
-#include "../http/request.h"
 #include "../llm/completion.h"
 
-struct dialect;
 struct ending;
 struct used;
 struct stream;
@@ -70,11 +67,16 @@ struct answer {
     struct run *runs;
     size_t run_count, run_room;
     size_t shown_text, shown_runs; /* where the text and the runs begin that count: after the last `clear_message` */
+    size_t told_runs; /* so many runs somebody was told, who may have left and come back with the position behind them: no more thinking joins them */
     bool opened;   /* something was said for which streams must be open */
     int64_t pos;
+    int64_t journal_pos; /* so much of the log is in the journal (journal.c) … */
+    size_t journal_run;  /* … and the first run that may not be, or not whole */
     struct stream *streams;
     struct tick tick;
     bool ticking;
+
+    bool sealed; /* its log is complete: nothing is added any more */
 
     /* set by answer_end() */
     bool ended;
@@ -83,28 +85,8 @@ struct answer {
     struct usage usage;     /* of all models together that were asked for it */
     struct used *used;      /* the same by model … */
     size_t used_count;
-    char *kept[4];          /* texts of its ending */
+    char *kept[5];          /* texts of its ending */
     struct failure failure; /* of status "error" and "interrupted" */
-};
-
-/* A client that follows an answer. */
-struct stream {
-    struct request *request;
-    struct answer *answer;
-    const struct dialect *dialect;
-    bool open;       /* the head has been sent */
-    bool with_usage; /* the client has asked for it (dialect_openai.c) */
-    bool after_cr;   /* the last text ended in CR: an LF that follows belongs to it (dialect_events.c) */
-    bool is_thinking; /* dialect_ragbits.c: the model thinks, … */
-    size_t thinking_from, thinking_to; /* … and these bytes of `reasoning` are what it has thought */
-    int thoughts;    /* times that it has */
-    int64_t last_text_ms;
-    struct timer pace; /* for a dialect whose clients are slow: when more may be said */
-    size_t run;      /* the cursor: a run … */
-    size_t offset;   /* … and how much of it has been sent */
-    char *prefix, *suffix; /* what stands around a piece of text: dialect_keep_frame() */
-    int64_t attached_ms, last_sent_ms;
-    struct stream *next;
 };
 
 /* A new answer with one reference, or NULL. */
@@ -119,10 +101,6 @@ void answer_stop(struct answer *answer, enum stop_why why);
 /* Whether it is kept in the database. */
 bool answer_is_stored(const struct answer *answer);
 
-/* Any thread: gives a request to the answer: it is sent from the beginning, followed to the end and finished there. The request is the loop's from now on
-   (the handler returns OUTCOME_DETACHED). False: out of memory, the request is still the caller's. */
-bool answer_attach(struct answer *answer, struct request *request, const struct dialect *dialect, bool with_usage);
-
 /* The sink for completion_run(): adds what the model says. */
 struct completion_sink answer_sink(struct answer *answer);
 
@@ -130,8 +108,25 @@ struct completion_sink answer_sink(struct answer *answer);
 enum outcome answer_text(struct answer *answer, const char *text, size_t len);
 
 /* Any thread but the loop: adds an event of another kind (event.h). Takes the reference to `content`. With `opens`, streams whose headers still wait are opened for it.
-   OUTCOME_OK, OUTCOME_ANSWER_TOO_LONG, OUTCOME_NO_MEMORY. An answer that has ended takes none: OUTCOME_OK, and nothing happens. */
+   OUTCOME_OK, OUTCOME_ANSWER_TOO_LONG, OUTCOME_NO_MEMORY. An answer whose log is complete takes none: OUTCOME_OK, and nothing happens. */
 enum outcome answer_event(struct answer *answer, const char *name, json_object *content, bool opens);
+
+/* Adds a stretch of another log at its position: text, thinking ("text", "reasoning") or an event. What the answer has already is left out, what is missing before it stays a gap. Only
+   on the loop, or before anybody else knows the answer; clients get it with the next stream_pump_all(). OUTCOME_OK, OUTCOME_ANSWER_TOO_LONG, OUTCOME_NO_MEMORY. */
+enum outcome answer_add(struct answer *answer, const char *kind, const char *bytes, size_t len, int64_t pos);
+
+/* Lets text and thinking have so many bytes each instead of MAX_ANSWER_BYTES; what is there stays in any case. As above. */
+void answer_allow(struct answer *answer, size_t bytes);
+
+/* The name of a run's kind, as answer_add() takes it, and its bytes. */
+const char *answer_kind(const struct answer *answer, const struct run *run);
+const char *answer_bytes(const struct answer *answer, const struct run *run, size_t *len);
+
+/* The position after a run. */
+int64_t answer_run_end(const struct run *run);
+
+/* How many bytes of a run of text lie before a position, in whole characters. */
+size_t answer_text_before(const struct answer *answer, const struct run *run, int64_t pos);
 
 /* The text that counts, and its length. On the loop, or when nothing is added any more. */
 const char *answer_shown(const struct answer *answer, size_t *len);

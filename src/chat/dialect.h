@@ -1,7 +1,7 @@
 /*
  * How the events of an answer look to one kind of client: a small table of functions per kind.
  *
- * All run on the event loop. They write by src/http/sse.h and do not flush. Neighbours: answer.c (calls them).
+ * All run on the event loop. They write by src/http/sse.h and do not flush. Neighbours: stream.c (calls them).
  */
 #ifndef PARLEY_DIALECT_H
 #define PARLEY_DIALECT_H
@@ -11,11 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "answer.h"
+#include "stream.h"
 
 struct dialect {
     bool is_whole; /* the answer is sent at its end, as one object, by `end`; the others of these are not called, and failures have a status */
     bool is_eager; /* the stream opens at once; failures are told in it */
+    bool is_poll;  /* there is no stream: what there is to tell is gathered, and `answer_poll` sends it as soon as there is anything */
+    bool has_ids;  /* events say their positions: a client whose stream ends without the terminal event can come back for the rest */
     int pace_ms;   /* text that comes faster than this is merged, because the clients take so long for each event; 0: as it comes */
     bool (*open)(struct stream *stream); /* head and first event; false: out of memory */
     /* A piece of text, whole characters, at most LIMIT_SSE_TEXT_BYTES; `pos` is the position after it. */
@@ -25,11 +27,13 @@ struct dialect {
     void (*event)(struct stream *stream, const char *name, const char *json, int64_t pos);
     void (*ping)(struct stream *stream);
     void (*end)(struct stream *stream); /* the terminal event, from answer->status */
+    void (*answer_poll)(struct stream *stream);
 };
 
 extern const struct dialect dialect_chunks;        /* POST /chat: OpenAI's chat.completion.chunk objects with our members */
 extern const struct dialect dialect_chunks_whole;  /* the same without a stream */
 extern const struct dialect dialect_events;        /* POST /chat/stream: named events with ids */
+extern const struct dialect dialect_poll;          /* GET /conversations/{id}/stream?poll=1: the same events in one JSON object */
 extern const struct dialect dialect_openai;        /* POST /v1/chat/completions: OpenAI's own, nothing else */
 extern const struct dialect dialect_openai_whole;
 extern const struct dialect dialect_ragbits;       /* POST /api/chat: {"type","content"} */
@@ -47,6 +51,9 @@ const char *dialect_finish_reason(const struct answer *answer);
 
 /* The model that answered, or was asked. */
 const char *dialect_model(const struct answer *answer);
+
+/* The terminal event in our own words, `done` or `error`: its content, a new reference, and in *name its name, a literal. */
+json_object *dialect_terminal(const struct answer *answer, const char **name);
 
 /* Writes `object` as one data line and puts it back. */
 void dialect_send(struct stream *stream, json_object *object);

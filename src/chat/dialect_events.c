@@ -22,10 +22,14 @@ static json_object *new_object_with_ids(const struct answer *answer)
 static bool open_stream(struct stream *stream)
 {
     const struct answer *answer = stream->answer;
+    sse_begin(stream->request);
+    if (stream->resumes && stream->after > 0) { /* it has had what follows here */
+        sse_comment(stream->request); /* Apache hands on the head with the first byte of the body only */
+        return true;
+    }
     json_object *object = new_object_with_ids(answer);
     json_object_object_add(object, "model", json_object_new_string(answer->asked_model));
-    sse_begin(stream->request);
-    send_object(stream, "start", 1, object); /* itself the first event: it takes position 1 */
+    send_object(stream, "start", stream->after > 0 ? stream->after : 1, object); /* itself the first event: it takes position 1 */
     return true;
 }
 
@@ -58,21 +62,28 @@ static void send_ping(struct stream *stream)
     sse_event(stream->request, "ping", NULL, 0, "{}");
 }
 
-static void send_end(struct stream *stream)
+json_object *dialect_terminal(const struct answer *answer, const char **name)
 {
-    const struct answer *answer = stream->answer;
     json_object *object = new_object_with_ids(answer);
-    if (answer->failure.outcome != OUTCOME_OK) {
+    bool failed = answer->failure.outcome != OUTCOME_OK;
+    *name = failed ? "error" : "done";
+    if (failed) {
         json_object_object_add(object, "code", json_object_new_string(outcome_code(answer->failure.outcome)));
         json_object_object_add(object, "message", json_object_new_string(answer->failure.message));
-        send_object(stream, "error", answer->pos + 1, object);
-        return;
+    } else {
+        json_object_object_add(object, "status", json_object_new_string(answer->status));
+        json_object_object_add(object, "usage", usage_object(&answer->usage));
     }
-    json_object_object_add(object, "status", json_object_new_string(answer->status));
-    json_object_object_add(object, "usage", usage_object(&answer->usage));
-    send_object(stream, "done", answer->pos + 1, object);
+    return object;
+}
+
+static void send_end(struct stream *stream)
+{
+    const char *name;
+    json_object *object = dialect_terminal(stream->answer, &name);
+    send_object(stream, name, stream->answer->pos + 1, object);
 }
 
 const struct dialect dialect_events = {
-    .open = open_stream, .text = send_text, .reasoning = send_reasoning, .event = send_event, .ping = send_ping, .end = send_end,
+    .has_ids = true, .open = open_stream, .text = send_text, .reasoning = send_reasoning, .event = send_event, .ping = send_ping, .end = send_end,
 };

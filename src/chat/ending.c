@@ -3,10 +3,11 @@
  */
 #include "ending.h"
 
+#include "../base/crash_point.h"
 #include "../base/json.h"
 #include "../base/mem.h"
 #include "../store/message.h"
-#include "live.h"
+#include "../store/process.h"
 #include "steps.h"
 
 /* Calls that the client was left to make, as the database keeps them: a text of the caller's, or NULL when there are none (or no memory for them). */
@@ -22,6 +23,11 @@ static char *write_calls(const struct completion_result *result)
     return copy;
 }
 
+static const char *model_of(const struct answer *answer, const struct ending *ending)
+{
+    return ending->result.model[0] != '\0' ? ending->result.model : answer->asked_model;
+}
+
 static enum outcome store_message(const struct answer *answer, const struct ending *ending, const struct usage_entry *used, struct failure *failure)
 {
     const struct completion_result *result = &ending->result;
@@ -31,13 +37,13 @@ static enum outcome store_message(const struct answer *answer, const struct endi
     char *calls = ending->steps == NULL ? write_calls(result) : NULL;
     struct message_end end = {
         .id = answer->id,
-        .process = live_process(),
+        .process = process_id(),
         .status = ending->status,
         .content = text,
         .content_len = len,
         .reasoning = answer->reasoning.len > 0 ? answer->reasoning.data : NULL,
         .reasoning_len = answer->reasoning.len,
-        .model = result->model[0] != '\0' ? result->model : answer->asked_model,
+        .model = model_of(answer, ending),
         .provider = result->provider,
         .calls = calls,
         .state = result->state,
@@ -45,15 +51,18 @@ static enum outcome store_message(const struct answer *answer, const struct endi
         .events = ending->events,
         .steps = ending->steps,
         .app_state = ending->app_state,
+        .layout = ending->layout,
         .question_steps = ending->rewritten,
         .finish_reason = result->finish_reason[0] != '\0' ? result->finish_reason : NULL,
         .usage = ending->usage,
         .used = used,
-        .used_count = ending->used_count,
+        .used_count = ending->used_count > 0 ? ending->used_count : 1,
         .error_code = failed ? outcome_code(ending->failure.outcome) : NULL,
         .error_message = failed ? ending->failure.message : NULL,
     };
+    CRASH_POINT("before_end");
     enum outcome outcome = message_end_turn(&end, failure);
+    CRASH_POINT("after_end");
     mem_free(calls);
     return outcome == OUTCOME_NOT_FOUND ? OUTCOME_OK : outcome;
 }
@@ -69,6 +78,8 @@ enum outcome ending_store(const struct answer *answer, const struct ending *endi
 {
     struct usage_entry used[LIMIT_USED_MODELS];
     list_used(ending->used, ending->used_count, used);
+    if (ending->used_count == 0)
+        used[0] = (struct usage_entry){ending->result.provider, model_of(answer, ending), ending->used_now};
     return store_message(answer, ending, used, failure);
 }
 

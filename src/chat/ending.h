@@ -1,7 +1,7 @@
 /*
  * How an answer ended, and its way into the database.
  *
- * Neighbours: turn.c (names the ending), live.c (keeps trying to store one), answer.h. Leaves out: telling the clients (answer.c).
+ * Neighbours: turn.c (names the ending), live.c (keeps trying to store one), answer.h. Leaves out: telling the clients (stream.c).
  */
 #ifndef PARLEY_ENDING_H
 #define PARLEY_ENDING_H
@@ -13,11 +13,13 @@
 struct ending {
     const char *status; /* "done", "stopped", "error" or "interrupted"; a literal */
     struct completion_result result; /* of the model that was asked last */
-    struct usage usage;              /* of all together … */
+    struct usage usage;              /* of all together, with what an answer that went on had used before … */
+    struct usage used_now;           /* … and without it … */
     struct used *used;               /* … and by model */
     size_t used_count;
     char *events, *steps, *app_state; /* as the columns of schema.sql; NULL: none */
     char *rewritten;                  /* the steps of the question; NULL: none */
+    char *layout;                     /* layout.h; NULL: it needs none */
     struct failure failure; /* of status "error" and "interrupted"; else OUTCOME_OK */
 };
 

@@ -115,8 +115,10 @@ json_object *event_object(const char *name, const char *json)
 }
 
 struct shown {
+    int *run_places; /* where each run's event stands, for events_places(); NULL: not asked */
+    size_t run;      /* that is looked at */
     json_object *list;
-    json_object *places; /* {type: {key: place in the list}} of the events that a later one may replace: an answer may have many thousands */
+    json_object *places; /* {type: {key: pack_place()}} of the events that a later one may replace: an answer may have many thousands */
 };
 
 /* What an event is about among those of its type; NULL: only itself. */
@@ -128,29 +130,57 @@ static const char *key_of(json_object *event, const char *name)
     return *kind->key != '\0' ? json_text(json_at(event, "content"), kind->key, NULL) : "";
 }
 
+/* Where the last event about a thing stands: its place in the list and its run, in one number. */
+static int64_t pack_place(const struct shown *shown, size_t place)
+{
+    return (int64_t)shown->run << 32 | (int64_t)place;
+}
+
+/* The event of this run stands at `place`. */
+static void note_place(struct shown *shown, size_t place)
+{
+    if (shown->run_places != NULL)
+        shown->run_places[shown->run] = (int)place;
+}
+
+/* The event of this run takes the place of an earlier one. */
+static void replace(struct shown *shown, json_object *earlier, json_object *event)
+{
+    int64_t packed = json_object_get_int64(earlier);
+    size_t place = (size_t)(packed & 0xFFFFFFFF);
+    if (shown->run_places != NULL)
+        shown->run_places[packed >> 32] = -1;
+    (void)json_object_array_put_idx(shown->list, place, event); /* the place is there */
+    (void)json_object_set_int64(earlier, pack_place(shown, place));
+    note_place(shown, place);
+}
+
 static void add_or_replace(struct shown *shown, const char *name, json_object *event)
 {
     const char *key = key_of(event, name);
-    json_object *places = NULL, *place = NULL;
+    json_object *places = NULL, *earlier = NULL;
+    size_t place = json_object_array_length(shown->list);
     if (key != NULL && !json_object_object_get_ex(shown->places, name, &places)) {
         places = json_object_new_object();
         json_object_object_add(shown->places, name, places);
     }
-    if (key != NULL && json_object_object_get_ex(places, key, &place)) {
-        (void)json_object_array_put_idx(shown->list, (size_t)json_object_get_int64(place), event); /* the place is there */
+    if (key != NULL && json_object_object_get_ex(places, key, &earlier)) {
+        replace(shown, earlier, event);
         return;
     }
+    note_place(shown, place);
     if (key != NULL)
-        json_object_object_add(places, key, json_object_new_int64((int64_t)json_object_array_length(shown->list)));
+        json_object_object_add(places, key, json_object_new_int64(pack_place(shown, place)));
     json_object_array_add(shown->list, event);
 }
 
-json_object *events_shown(const struct answer *answer)
+static json_object *list_shown(const struct answer *answer, int *run_places)
 {
-    struct shown shown = {0};
-    for (size_t i = answer->shown_runs; i < answer->run_count; i++) {
-        const char *name = answer->events.data + answer->runs[i].offset;
-        if (answer->runs[i].kind != RUN_EVENT || !event_is_kept(name))
+    struct shown shown = {.run_places = run_places};
+    for (shown.run = answer->shown_runs; shown.run < answer->run_count; shown.run++) {
+        const struct run *run = &answer->runs[shown.run];
+        const char *name = answer->events.data + run->offset;
+        if (run->kind != RUN_EVENT || !event_is_kept(name))
             continue;
         if (shown.list == NULL) {
             shown.list = json_object_new_array();
@@ -160,4 +190,16 @@ json_object *events_shown(const struct answer *answer)
     }
     json_object_put(shown.places);
     return shown.list;
+}
+
+json_object *events_shown(const struct answer *answer)
+{
+    return list_shown(answer, NULL);
+}
+
+void events_places(const struct answer *answer, int *places)
+{
+    for (size_t i = 0; i < answer->run_count; i++)
+        places[i] = -1;
+    json_object_put(list_shown(answer, places));
 }

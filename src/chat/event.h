@@ -32,4 +32,7 @@ json_object *event_object(const char *name, const char *json);
    place of the earlier. A new reference; NULL when there are none. On the loop, or when nothing is added any more. */
 json_object *events_shown(const struct answer *answer);
 
+/* Says for each run of an answer at which place of that list its event stands; -1 for those that do not. `places` has room for all runs. As above. */
+void events_places(const struct answer *answer, int *places);
+
 #endif

@@ -14,8 +14,11 @@
 #include "../base/log.h"
 #include "../base/mem.h"
 #include "../base/settings.h"
+#include "../http/worker.h"
 #include "../store/counter.h"
+#include "../store/db.h"
 #include "../store/message.h"
+#include "../store/process.h"
 #include "ending.h"
 
 enum { KEEPER_MS = 200, RETRY_MS = 1000, COUNT_MS = 5000 };
@@ -31,7 +34,6 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t keeper;
-    char process[ID_BYTES];
     enum live_count count;
     int64_t places; /* taken */
     int64_t asides; /* that go on */
@@ -40,17 +42,14 @@ static struct {
     enum stop_why stop_all; /* STOP_NOT: not yet */
     struct answer *answers; /* being made */
     struct unsaved *unsaved;
+    const struct unsaved *at_hand; /* that the keeper has taken from them and tries to store; NULL: none */
 } live = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
-const char *live_process(void)
-{
-    return live.process;
-}
 
 bool live_enter(void)
 {
+    bool exhausted = worker_is_exhausted(); /* the last thread that could say so does not make an answer */
     pthread_mutex_lock(&live.lock);
-    bool free_place = !atomic_load(&live.closed) && live.places < settings.max_streams;
+    bool free_place = !exhausted && !atomic_load(&live.closed) && live.places < settings.max_streams;
     live.places += free_place;
     pthread_mutex_unlock(&live.lock);
     return free_place;
@@ -109,6 +108,58 @@ void live_remove(struct answer *answer)
     pthread_mutex_unlock(&live.lock);
 }
 
+struct answer *live_find(int64_t user, const char *conversation, const char *id)
+{
+    pthread_mutex_lock(&live.lock);
+    struct answer *answer = live.answers;
+    while (answer != NULL && (answer->user != user || strcmp(answer->id, id) != 0 || (conversation != NULL && strcmp(answer->conversation, conversation) != 0)))
+        answer = answer->next_live;
+    if (answer != NULL)
+        answer_hold(answer);
+    pthread_mutex_unlock(&live.lock);
+    return answer;
+}
+
+bool live_knows(const char *id)
+{
+    bool known = false;
+    pthread_mutex_lock(&live.lock);
+    for (const struct answer *answer = live.answers; answer != NULL; answer = answer->next_live)
+        known = known || strcmp(answer->id, id) == 0;
+    for (const struct unsaved *one = live.unsaved; one != NULL; one = one->next)
+        known = known || strcmp(one->answer->id, id) == 0;
+    known = known || (live.at_hand != NULL && strcmp(live.at_hand->answer->id, id) == 0);
+    pthread_mutex_unlock(&live.lock);
+    return known;
+}
+
+struct answer **live_hold_all(size_t *count)
+{
+    size_t room = 0;
+    *count = 0;
+    pthread_mutex_lock(&live.lock);
+    while (live.answers == NULL && !live.ending)
+        pthread_cond_wait(&live.changed, &live.lock);
+    for (const struct answer *answer = live.answers; answer != NULL; answer = answer->next_live)
+        room++;
+    struct answer **answers = live.ending ? NULL : mem_new(room, sizeof *answers); /* NOLINT(bugprone-sizeof-expression): it is a list of pointers */
+    for (struct answer *answer = live.answers; answers != NULL && answer != NULL; answer = answer->next_live)
+        if (answer_is_stored(answer)) {
+            answer_hold(answer);
+            answers[(*count)++] = answer;
+        }
+    pthread_mutex_unlock(&live.lock);
+    return answers;
+}
+
+bool live_is_ending(void)
+{
+    pthread_mutex_lock(&live.lock);
+    bool ending = live.ending;
+    pthread_mutex_unlock(&live.lock);
+    return ending;
+}
+
 void live_keep(struct answer *answer, const struct ending *ending)
 {
     struct unsaved *unsaved = mem_new(1, sizeof *unsaved);
@@ -160,6 +211,15 @@ static bool wait_changed(int64_t ms)
 {
     struct timespec until = clock_mono_after(ms);
     return pthread_cond_clockwait(&live.changed, &live.lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT;
+}
+
+void live_pause(int64_t ms)
+{
+    int64_t end_ms = clock_mono_ms() + ms;
+    pthread_mutex_lock(&live.lock);
+    while (!live.ending && clock_mono_ms() < end_ms)
+        (void)wait_changed(end_ms - clock_mono_ms());
+    pthread_mutex_unlock(&live.lock);
 }
 
 bool live_wait(int64_t ms)
@@ -214,7 +274,7 @@ static void obey_stops(void)
     size_t count;
     int running;
     answer_id *ids = copy_ids(false, &count); /* before the look into the database: all of them are there by now, unless deleted */
-    if (message_stops(live.process, stop_one, &by_user, &running, &failure) == OUTCOME_OK && (size_t)running < count && ids != NULL)
+    if (message_stops(process_id(), stop_one, &by_user, &running, &failure) == OUTCOME_OK && (size_t)running < count && ids != NULL)
         (void)message_deleted((const answer_id *)ids, count, stop_one, &by_deletion, &failure);
     mem_free(ids);
 }
@@ -225,6 +285,7 @@ static struct unsaved *take_unsaved(void)
     struct unsaved *first = live.unsaved;
     if (first != NULL)
         live.unsaved = first->next;
+    live.at_hand = first;
     pthread_mutex_unlock(&live.lock);
     return first;
 }
@@ -237,11 +298,15 @@ static void put_back_last(struct unsaved *unsaved)
     while (*at != NULL)
         at = &(*at)->next;
     *at = unsaved;
+    live.at_hand = NULL;
     pthread_mutex_unlock(&live.lock);
 }
 
 static void free_unsaved(struct unsaved *unsaved)
 {
+    pthread_mutex_lock(&live.lock);
+    live.at_hand = NULL;
+    pthread_mutex_unlock(&live.lock);
     answer_release(unsaved->answer);
     mem_free(unsaved);
 }
@@ -325,6 +390,7 @@ static void *keep(void *unused)
             struct failure failure; /* the store has logged it; what was counted is kept */
             (void)counter_save(&failure); /* nothing counted, nothing done */
             count_ms = clock_mono_ms();
+            db_tend();
         }
         if (idle && worked) {
             (void)malloc_trim(0); /* what answers used goes back to the system; 0: there was nothing */
@@ -345,10 +411,6 @@ int64_t live_most(void)
 bool live_start(enum live_count count)
 {
     live.count = count;
-    if (!id_new(live.process)) {
-        log_error("the system gives no random numbers");
-        return false;
-    }
     int error = pthread_create(&live.keeper, NULL, keep, NULL);
     if (error != 0)
         log_error("the keeper's thread cannot start: %s", strerror(error));

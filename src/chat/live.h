@@ -26,9 +26,6 @@ int64_t live_most(void);
 /* Ends it, after a last try to store what could not be stored: at most two waits for the database. What is lost is logged. */
 void live_stop(void);
 
-/* The id of this process, as answers in the database carry it. */
-const char *live_process(void);
-
 /* Takes one of the MAX_STREAMS places; false when all are taken or the program is stopping. Given back by live_leave(). */
 bool live_enter(void);
 void live_leave(void);
@@ -43,6 +40,20 @@ const atomic_bool *live_closed(void);
 /* Lists and unlists an answer while it is being made. One that comes after live_stop_all() is stopped at once. */
 void live_add(struct answer *answer);
 void live_remove(struct answer *answer);
+
+/* The answer `id` of a user's, in this conversation (NULL: in any), while it is being made here: with a reference for the caller. NULL: it is not. */
+struct answer *live_find(int64_t user, const char *conversation, const char *id);
+
+/* Whether this process makes an answer, or has yet to store its end. */
+bool live_knows(const char *id);
+
+/* The stored answers that are being made, each with a reference, in a list to be freed with mem_free(): waits until any answer is made, and gives an empty list when that is not stored. NULL: the program ends, or there is no memory for
+   the list; live_is_ending() tells which. */
+struct answer **live_hold_all(size_t *count);
+bool live_is_ending(void);
+
+/* Sleeps, but not longer than until the program ends. */
+void live_pause(int64_t ms);
 
 /* Takes over an answer whose end could not be stored: the keeper tries again until it is. */
 void live_keep(struct answer *answer, const struct ending *ending);

@@ -13,6 +13,7 @@
 #include "../llm/model.h"
 #include "../llm/tokens.h"
 #include "event.h"
+#include "layout.h"
 #include "steps.h"
 
 enum outcome making_begin(struct making *making, const struct turn *turn, const char *question, struct answer *answer, struct failure *failure)
@@ -34,6 +35,29 @@ enum outcome making_begin(struct making *making, const struct turn *turn, const 
     else if (making->prompt.app_state != NULL)
         making->state = json_read_loose(making->prompt.app_state, strlen(making->prompt.app_state));
     return OUTCOME_OK;
+}
+
+/* Asks for the rest of what was cut off: a question that is not stored. Where there is nothing yet, the user's own question is asked again. */
+static bool ask_rest(struct prompt *prompt)
+{
+    static const char rest[] = "Your last answer was cut off. Go on exactly where it ended. Do not repeat anything of it, and do not comment on this.";
+    if (prompt->count == 0 || prompt->messages[prompt->count - 1].role != COMPLETION_ASSISTANT)
+        return true;
+    struct completion_message message = {.role = COMPLETION_USER, .content = mem_copy(rest), .content_len = sizeof rest - 1};
+    return message.content != NULL && prompt_add(prompt, &message);
+}
+
+enum outcome making_go_on(struct making *making, const struct turn *turn, const struct mirror *mirror, struct failure *failure)
+{
+    struct answer *answer = mirror->answer;
+    enum outcome outcome = making_begin(making, turn, answer->id, answer, failure);
+    making->steps = mirror->steps != NULL ? json_read_loose(mirror->steps, strlen(mirror->steps)) : NULL; /* also after a failure: the end is stored with them */
+    making->steps_before = json_object_is_type(making->steps, json_type_array) ? json_object_array_length(making->steps) : 0;
+    making->steps_to = answer->text.len;
+    making->reasoning_from = answer->reasoning.len;
+    if (outcome != OUTCOME_OK)
+        return outcome;
+    return ask_rest(&making->prompt) ? OUTCOME_OK : fail_no_memory(failure);
 }
 
 void making_free(struct making *making)
@@ -183,14 +207,19 @@ bool making_add_result(struct making *making, const struct completion_call *call
 /* --- the end ------------------------------------------------------------------------------------------------------ */
 
 struct gathering {
-    const struct answer *answer;
+    struct answer *answer;
     json_object *events;
+    char *layout;
 };
 
+/* Closes the log and takes from it what is kept beside the text. */
 static void gather(void *arg)
 {
     struct gathering *gathering = arg;
+    gathering->answer->sealed = true;
     gathering->events = events_shown(gathering->answer);
+    if (answer_is_stored(gathering->answer) && !layout_write(gathering->answer, 0, &gathering->layout))
+        log_error("the layout of an answer is lost: out of memory");
 }
 
 /* The text of an object, which is put back; NULL when there is none, or no memory. */
@@ -240,13 +269,14 @@ void making_end(struct making *making, struct ending *ending)
     struct gathering gathering = {.answer = making->answer};
     struct completion_message last;
     char *reasoning;
-    loop_call(gather, &gathering); /* events may still be added: a title, say */
+    loop_call(gather, &gathering); /* until now others may have added events: a title, say */
     if (making->steps != NULL && (making->is_said || making->answer->text.len > making->steps_to)) {
         if (said_last(making, &last, &reasoning))
             json_object_array_add(making->steps, step_write(&last));
         mem_free(reasoning);
     }
     ending->events = take_text(gathering.events, "events");
+    ending->layout = gathering.layout;
     ending->steps = take_text(making->steps, "steps");
     ending->rewritten = take_text(rewritten_object(making), "other words for a question");
     ending->app_state = take_text(json_object_get(making->state), "the application's state");
@@ -254,7 +284,8 @@ void making_end(struct making *making, struct ending *ending)
     ending->result = making->result;
     ending->used = making->used;
     ending->used_count = making->used_count;
-    ending->usage = making->used_count > 0 ? used_sum(making->used, making->used_count) : making->result.usage; /* the demo has no provider */
+    ending->used_now = making->used_count > 0 ? used_sum(making->used, making->used_count) : making->result.usage; /* the demo has no provider */
+    ending->usage = ending->used_now;
     making->result = (struct completion_result){.usage = usage_none(), .cost = -1};
     making->used = NULL;
 }

@@ -12,6 +12,7 @@
 #include "../llm/completion.h"
 #include "answer.h"
 #include "ending.h"
+#include "mirror.h"
 #include "prompt.h"
 #include "turn.h"
 
@@ -21,6 +22,7 @@ struct making {
     struct prompt prompt;   /* what was said, the question last, and the steps that were made since */
     struct buf system;      /* the system prompt */
     json_object *steps;     /* as the database keeps them; NULL: none */
+    size_t steps_before;    /* of these, how many an answer that goes on had already */
     size_t steps_to;        /* so much of the answer's text is in them */
     char *rewritten;        /* words that stand for the user's wherever a model is asked; NULL: none */
     json_object *state;     /* the application's; NULL: none. Set: it was changed in this turn or sent by the client */
@@ -33,6 +35,9 @@ struct making {
 
 /* Reads what was said, from the database or from what the client brought. Released by making_free(), also after a failure. */
 enum outcome making_begin(struct making *making, const struct turn *turn, const char *question, struct answer *answer, struct failure *failure);
+
+/* The same for an answer that goes on where it was cut off. */
+enum outcome making_go_on(struct making *making, const struct turn *turn, const struct mirror *mirror, struct failure *failure);
 void making_free(struct making *making);
 
 /* Asks a model (NULL: that of the turn) and adds what it says to the answer. OUTCOME_BAD_FIELD when nobody has said anything that it could answer.

@@ -17,12 +17,16 @@
 struct turn {
     int64_t user;
     const char *user_name;       /* "" is the local user */
+    const char *address;         /* from where it was asked for, to count by; "": not counted */
     bool is_stored;              /* else nothing is kept but what was used */
     bool stop_when_left;         /* for clients that have no other way to stop */
     const char *conversation_id; /* NULL: a rolling or a new one */
     const char *rolling_for;     /* NULL: none */
     const char *parent_id;       /* NULL: the latest answer; "root": none */
     const char *client_id;       /* the client's own id for the answer; NULL: none */
+    const char *continue_id;     /* the answer that is to go on where it was cut off, in place of a question; NULL: none */
+    const char *key, *body_hash; /* Idempotency-Key, and SHA-256 of what was asked with it; NULL: none */
+    bool is_detached;            /* the client is told where the stream is, and does not follow it here */
     /* What the client has of what was said before, the question (or results of tools) last: used in place of what is stored, and with a new conversation stored before the
        question. NULL: what is stored counts. */
     const struct completion_message *messages;
@@ -59,7 +63,7 @@ typedef enum outcome turn_maker(struct making *making, struct failure *failure);
 /* Who makes answers from now on, and who titles (NULL: nobody but TITLE_MODEL): writes at most `size` bytes to `title`, and says whether it has. Before the first turn. */
 void turn_use(turn_maker *maker, bool (*titler)(const char *message, char *title, size_t size));
 
-/* Runs a turn to its end: blocks until the answer is stored. The request is given to the answer as soon as the question is stored: OUTCOME_DETACHED, everything, failures too, has
+/* Runs a turn to its end: blocks until the answer is stored. A question whose key was used before is given the answer of that time. The request is given to the answer as soon as the question is stored: OUTCOME_DETACHED, everything, failures too, has
    been or will be told to the client there. Before that, *failure is filled. `with_usage`: see struct stream. */
 enum outcome turn_run(const struct turn *turn, struct request *request, const struct dialect *dialect, bool with_usage, struct failure *failure);
 

@@ -8,23 +8,6 @@
 
 #include "../base/mem.h"
 
-static void add_count(int64_t *sum, int64_t count)
-{
-    if (count != USAGE_UNKNOWN)
-        *sum = (*sum != USAGE_UNKNOWN ? *sum : 0) + count;
-}
-
-static void add_usage(struct usage *sum, const struct usage *usage)
-{
-    add_count(&sum->prompt_tokens, usage->prompt_tokens);
-    add_count(&sum->completion_tokens, usage->completion_tokens);
-    add_count(&sum->cached_tokens, usage->cached_tokens);
-    add_count(&sum->reasoning_tokens, usage->reasoning_tokens);
-    sum->estimated = sum->estimated || usage->estimated;
-    if (usage->cost >= 0)
-        sum->cost = (sum->cost >= 0 ? sum->cost : 0) + usage->cost;
-}
-
 bool used_add(struct used **list, size_t *count, const char *provider, const char *model, const struct usage *usage)
 {
     size_t at = 0;
@@ -41,7 +24,7 @@ bool used_add(struct used **list, size_t *count, const char *provider, const cha
         (void)snprintf(more[at].model, sizeof more[at].model, "%s", model);
         ++*count;
     }
-    add_usage(&(*list)[at].usage, usage);
+    usage_add_up(&(*list)[at].usage, usage);
     (*list)[at].requests++;
     return true;
 }
@@ -50,7 +33,7 @@ struct usage used_sum(const struct used *list, size_t count)
 {
     struct usage sum = usage_none();
     for (size_t i = 0; i < count; i++)
-        add_usage(&sum, &list[i].usage);
+        usage_add_up(&sum, &list[i].usage);
     return sum;
 }
 

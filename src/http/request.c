@@ -44,6 +44,14 @@ size_t request_count_variables(const struct request *request, const char *name)
     return count;
 }
 
+size_t request_headers_len(const struct request *request)
+{
+    size_t len = 0;
+    for (char **variable = request->fcgi.envp; variable != NULL && *variable != NULL; variable++)
+        len += strncmp(*variable, "HTTP_", 5) == 0 ? strlen(*variable) : 0;
+    return len;
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     size_t len = strlen(text), end_len = strlen(end);
@@ -146,6 +154,7 @@ struct request *request_open(int fd)
     }
     output_open(request);
     find_path(request);
+    address_group(request_variable(request, "REMOTE_ADDR"), request->address);
     return request;
 }
 
@@ -172,6 +181,11 @@ const char *request_id(const struct request *request)
     return request->id;
 }
 
+const char *request_address(const struct request *request)
+{
+    return request->address;
+}
+
 const char *request_segment(const struct request *request, size_t index)
 {
     return index < request->segment_count ? request->segments[index] : "";
@@ -191,7 +205,8 @@ static int hex_value(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Percent-decoding of a query component (WHATWG URL, application/x-www-form-urlencoded parsing): + is a space. */
+/* Percent-decoding of a query component (WHATWG URL, application/x-www-form-urlencoded parsing): + is a space. False: it is none, or longer than `out` may get. No memory is told by
+   `out`, whose length then is 0. */
 static bool decode(const char *text, size_t len, struct buf *out)
 {
     for (size_t i = 0; i < len; i++) {
@@ -206,11 +221,11 @@ static bool decode(const char *text, size_t len, struct buf *out)
             c = (char)(high << 4 | low);
             i += 2;
         }
-        if (c == '\0')
+        if (c == '\0' || out->len == out->max)
             return false;
         buf_add_char(out, c);
     }
-    return !buf_failed(out) && utf8_valid(out->data, out->len);
+    return utf8_valid(out->data, out->len);
 }
 
 enum outcome request_query(const struct request *request, const char *name, char **value, struct failure *failure)
@@ -227,7 +242,7 @@ enum outcome request_query(const struct request *request, const char *name, char
             buf_init(&out, LIMIT_QUERY_VALUE_BYTES);
             bool good = decode(query + name_len + 1, len - name_len - 1, &out);
             if (good)
-                *value = buf_take(&out);
+                *value = buf_take(&out); /* NULL without memory */
             buf_free(&out);
             if (!good)
                 return fail(failure, OUTCOME_BAD_REQUEST, "The parameter \"%s\" is not percent-encoded UTF-8 of at most %d bytes.", name,

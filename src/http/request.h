@@ -24,6 +24,7 @@ const char *request_path(const struct request *request); /* decoded, starts with
 const char *request_path_beginning(const struct request *request); /* of a path that cannot be used, because it is too long or not UTF-8, what can be; of others the whole */
 bool request_use_path_info(struct request *request);       /* takes PATH_INFO alone for the path; false: it was that already, or there is none */
 const char *request_id(const struct request *request);   /* for the log */
+const char *request_address(const struct request *request); /* of the client, as it is counted (address.h); "": it is not */
 
 /* Whether the address names the program itself, as in /cgi-bin/chat.cgi/conversations. */
 bool request_is_script(const struct request *request);
@@ -38,6 +39,9 @@ const char *request_variable(const struct request *request, const char *name);
 /* Whether any variable of that name is set to more than nothing and holds `part`. A header sent twice, as X-Name and X_Name, arrives from some servers as two variables
    of one name (lighttpd before 1.4.83), and request_variable() sees the first: checks that a client must not get around use this. */
 bool request_any_variable(const struct request *request, const char *name, const char *part);
+
+/* Bytes of all headers, as variables ("HTTP_NAME=value"). They stay in memory for as long as the request does. */
+size_t request_headers_len(const struct request *request);
 
 /* How many variables of that name are set to more than nothing. */
 size_t request_count_variables(const struct request *request, const char *name);

@@ -9,6 +9,7 @@
 #include "../base/id.h"
 #include "../base/limits.h"
 #include "../base/loop.h"
+#include "address.h"
 #include "request.h"
 #include "response.h"
 
@@ -32,6 +33,7 @@ struct request {
     FCGX_Request fcgi;
     struct output output;
     char id[ID_BYTES];
+    char address[ADDRESS_BYTES];
     char path[LIMIT_PATH_BYTES + 1]; /* its beginning, if path_is_bad */
     bool path_is_bad;                /* too long, or not UTF-8 */
     bool is_script; /* SCRIPT_NAME is the program's file */

@@ -21,6 +21,25 @@ void response_header(struct request *request, const char *name, const char *valu
     buf_addf(&request->headers, "%s: %s\r\n", name, value);
 }
 
+void response_add_path(struct buf *address, const char *path, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (path[i] > ' ' && path[i] < 0x7F && strchr("\"<>\\^`{|}", path[i]) == NULL)
+            buf_add_char(address, path[i]);
+        else
+            buf_addf(address, "%%%02X", (unsigned char)path[i]);
+}
+
+void response_location(struct request *request, const char *path, size_t len, const char *rest)
+{
+    struct buf location;
+    buf_init(&location, LIMIT_HEADER_BYTES);
+    response_add_path(&location, path, len);
+    buf_add_text(&location, rest);
+    response_header(request, "Location", location.data);
+    buf_free(&location);
+}
+
 static const char *reason(int status)
 {
     switch (status) {
@@ -58,6 +77,10 @@ static void put_bytes(struct request *request, const char *bytes, size_t len)
     }
 }
 
+/* A header that there was no memory for might be the one that lets a page read the answer. */
+static const char no_memory[] = "Status: 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store, private\r\n\r\n"
+                                "{\"error\":{\"code\":\"overloaded\",\"message\":\"The server is out of memory.\"}}\n";
+
 /* Answers with a text and an `end` that is put after it. `type` NULL: an answer that has no body, nor the headers that describe one. */
 static void answer_whole(struct request *request, int status, const char *type, const char *text, size_t len, const char *end)
 {
@@ -66,7 +89,7 @@ static void answer_whole(struct request *request, int status, const char *type, 
     request->headers_sent = true;
     request_drop_body(request);
     struct buf head;
-    buf_init(&head, LIMIT_HEADER_BYTES);
+    buf_init(&head, LIMIT_HEADER_BYTES * 2);
     buf_addf(&head, "Status: %d %s\r\n", status, reason(status));
     if (type != NULL)
         buf_addf(&head, "Content-Type: %s\r\nContent-Length: %zu\r\n", type, len + strlen(end));
@@ -74,10 +97,12 @@ static void answer_whole(struct request *request, int status, const char *type, 
     buf_add_text(&head, "X-Content-Type-Options: nosniff\r\n");
     buf_add(&head, request->headers.data, request->headers.len);
     buf_add_text(&head, "\r\n");
-    if (!buf_failed(&head)) {
+    if (!buf_failed(&head) && !buf_failed(&request->headers)) {
         put_bytes(request, head.data, head.len);
         put_bytes(request, text, len);
         put_bytes(request, end, strlen(end));
+    } else {
+        put_bytes(request, no_memory, sizeof no_memory - 1);
     }
     buf_free(&head);
 }

@@ -6,10 +6,17 @@
 
 #include <json-c/json.h>
 
+#include "../base/buf.h"
 #include "request.h"
 
 /* Adds a header to the answer. Values with a control character are refused (logged, not sent). Before the answer only. */
 void response_header(struct request *request, const char *name, const char *value);
+
+/* Adds the first `len` bytes of `path`, as request_prefix() gives them, to an address. What no address may hold (RFC 3986 section 2), but a client can send all the same, is encoded. */
+void response_add_path(struct buf *address, const char *path, size_t len);
+
+/* Adds Location: the first `len` bytes of `path`, as request_prefix() gives them, and `rest`, plain text of our own. */
+void response_location(struct request *request, const char *path, size_t len, const char *rest);
 
 /* Says how long a good answer may be kept (a Cache-Control value, static text) instead of not at all. Failures are never kept. Before the answer only. */
 void response_cache(struct request *request, const char *control);

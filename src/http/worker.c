@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../base/clock.h"
+#include "../base/crash_point.h"
 #include "../base/limits.h"
 #include "../base/log.h"
 #include "../base/mem.h"
@@ -184,6 +185,14 @@ static void begin_request(void)
     pthread_mutex_unlock(&worker.lock);
 }
 
+bool worker_is_exhausted(void)
+{
+    pthread_mutex_lock(&worker.lock);
+    bool exhausted = worker.threads != NULL && worker.serving >= worker.thread_count;
+    pthread_mutex_unlock(&worker.lock);
+    return exhausted;
+}
+
 static void end_serving(void)
 {
     pthread_mutex_lock(&worker.lock);
@@ -194,6 +203,7 @@ static void end_serving(void)
 /* Serves the request on a connection. */
 static void serve_connection(int fd)
 {
+    CRASH_POINT("accepted");
     begin_request();
     struct request *request = request_open(fd);
     if (request == NULL) {

@@ -36,6 +36,10 @@ bool worker_wait_idle(int64_t ms);
 /* Waits for the threads to end and frees what they used: after worker_stop_accepting() and when idle. */
 void worker_end(void);
 
+/* Whether every thread there is has a request: because there are no more, or because the system gives none. Whoever asks is one of them and had better not keep it for long,
+   as nobody else accepts. */
+bool worker_is_exhausted(void);
+
 /* How many requests are open. */
 int worker_open_requests(void);
 

@@ -33,9 +33,16 @@ struct attempt {
     struct buf error_body; /* of an answer with a bad status */
 };
 
-/* A complete answer need not wait for a server that forgets to end its body: after the last word of the wire nothing more is expected, after the end of the answer the usage may
-   still come. The body is read to its end where it has one, so that the connection can be used again. */
-enum { SAID_LINGER_MS = 200, ENDED_LINGER_MS = 5000 };
+/* A complete answer need not wait for a server that forgets to end its body, or goes on with comments: after the last word of the wire nothing more is expected, after the end of
+   the answer the usage may still come (and text, from older models of Gemini). The body is read to its end where it has one, so that the connection can be used again. */
+static void linger(struct exchange *exchange, const struct reply *reply)
+{
+    enum { SAID_MS = 200, ENDED_MS = 5000 };
+    int64_t ms = reply->all_said ? SAID_MS : reply->ended ? ENDED_MS : 0;
+    if (ms != exchange->linger_ms || reply->quiet_bytes == 0)
+        exchange->linger_from_ms = loop_now_ms();
+    exchange->linger_ms = ms;
+}
 
 /* Bytes from the provider, on the event loop. */
 static bool take_bytes(void *arg, const char *bytes, size_t len)
@@ -46,10 +53,17 @@ static bool take_bytes(void *arg, const char *bytes, size_t len)
         buf_add(&attempt->error_body, bytes, len < room ? len : room);
         return len < room;
     }
-    bool go_on = attempt->reply.wire->feed(&attempt->reply, bytes, len);
-    attempt->exchange.begun = attempt->reply.result->begun;
-    attempt->exchange.linger_ms = attempt->reply.all_said ? SAID_LINGER_MS : attempt->reply.ended ? ENDED_LINGER_MS : 0;
-    return go_on;
+    struct reply *reply = &attempt->reply;
+    reply->quiet_bytes += len;
+    bool go_on = reply->wire->feed(reply, bytes, len);
+    attempt->exchange.begun = reply->result->begun;
+    linger(&attempt->exchange, reply);
+    if (!go_on || reply->quiet_bytes <= LIMIT_QUIET_BYTES)
+        return go_on;
+    log_warning("a provider sent %d bytes that say nothing", LIMIT_QUIET_BYTES);
+    if (!reply->ended)
+        reply_give_up(reply, OUTCOME_PROVIDER_ERROR);
+    return false;
 }
 
 static void take_batch(void *arg)
@@ -96,12 +110,14 @@ static enum outcome judge_reply(struct attempt *attempt, struct provider_error *
 }
 
 /* The facts of a failed attempt. The body of an error may repeat the prompt, so it is only for who asked for details, or where it is about the key. */
-static void log_failure(const struct provider *provider, const struct attempt *attempt, enum outcome outcome)
+static void log_failure(const struct provider *provider, const struct attempt *attempt, enum outcome outcome, const struct failure *failure)
 {
     char excerpt[EXCERPT_BYTES];
     const char *why = attempt->exchange.error;
     log_warning("provider %s, model %s: %s (status %ld%s%s)", provider->id, provider->model, outcome_code(outcome), attempt->exchange.status,
                 why[0] != '\0' ? ", " : "", why);
+    if (attempt->exchange.certificate != CERTIFICATE_NO_FAULT)
+        log_warning("%s", failure->message); /* what to do about it */
     if (attempt->error_body.len > 0)
         log_line(outcome == OUTCOME_PROVIDER_AUTH || outcome == OUTCOME_PROVIDER_QUOTA ? LOG_WARNING : LOG_DEBUG, "its answer begins: %s",
                  secrets_excerpt(attempt->error_body.data, excerpt));
@@ -195,12 +211,12 @@ static enum outcome run_attempt(const struct provider *provider, const struct pr
         provider_error_read(error, &attempt.exchange, attempt.error_body.data, attempt.error_body.len);
         outcome = provider_error_fail(error, failure);
     } else {
-        if (attempt.exchange.end == EXCHANGE_DONE)
+        if (attempt.exchange.end == EXCHANGE_DONE || attempt.reply.ended)
             loop_call(take_end, &attempt);
         outcome = judge_reply(&attempt, error, failure);
     }
     if (outcome != OUTCOME_OK && outcome != OUTCOME_STOPPED)
-        log_failure(provider, &attempt, outcome);
+        log_failure(provider, &attempt, outcome, failure);
     reply_free(&attempt.reply);
     buf_free(&attempt.error_body);
     return outcome;
@@ -309,12 +325,24 @@ static bool is_its_own(enum outcome outcome, const struct failure *failure)
            outcome == OUTCOME_PROVIDER_TIMEOUT || outcome == OUTCOME_INTERRUPTED;
 }
 
+/* Forgets counts and costs that cannot be: they are added up, and one of them would spoil the sum for good. */
+static void forget_nonsense(struct completion_result *result)
+{
+    int64_t *const counts[] = {&result->usage.prompt_tokens, &result->usage.completion_tokens, &result->usage.cached_tokens, &result->usage.reasoning_tokens};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
+        if (*counts[i] > LIMIT_USAGE_TOKENS)
+            *counts[i] = USAGE_UNKNOWN;
+    if (!(result->cost <= LIMIT_USAGE_DOLLARS)) /* nor is it a number */
+        result->cost = -1;
+}
+
 /* Asks one model, and notes how its provider did. */
 static enum outcome ask_model(const struct asking *asking, const struct provider *provider, struct failure *failure)
 {
     completion_result_free(asking->result);
     *asking->result = (struct completion_result){.usage = usage_none(), .cost = -1};
     enum outcome outcome = ask_provider(asking, provider, failure);
+    forget_nonsense(asking->result);
     asking->result->provider = provider->id;
     asking->result->wire = provider->wire->name;
     if (asking->result->model[0] == '\0')

@@ -26,6 +26,7 @@ static const char *const context_signs[] = {
 static const char *const quota_signs[] = {"insufficient_quota", "billing", "credit balance", "insufficient balance", "exceeded your current quota"};
 static const char *const busy_signs[] = {"server busy", "overloaded", "RESOURCE_EXHAUSTED"};
 static const char *const key_signs[] = {"API key not valid", "API_KEY_INVALID"};
+static const char *const clock_signs[] = {"Signature expired", "Signature not yet current", "RequestTimeTooSkewed"}; /* AWS */
 
 static bool has_sign(const char *text, const char *const signs[], size_t count)
 {
@@ -89,6 +90,7 @@ static void classify(struct provider_error *error, long status, const char *code
                strcmp(code, "invalid_api_key") == 0) {
         error->outcome = OUTCOME_PROVIDER_AUTH;
         error->retry = false;
+        error->clock_differs = HAS_SIGN(text, clock_signs) || HAS_SIGN(code, clock_signs);
     } else if (status == 429 || status == 529 || strcmp(code, "rate_limit_exceeded") == 0 || strcmp(code, "overloaded_error") == 0 ||
                status == 503 || (status == 0 && (HAS_SIGN(text, busy_signs) || HAS_SIGN(code, busy_signs)))) {
         error->outcome = OUTCOME_PROVIDER_BUSY;
@@ -149,7 +151,8 @@ static void read_transport(struct provider_error *error, const struct exchange *
     switch (exchange->end) {
     case EXCHANGE_NO_CONNECT:
         error->outcome = OUTCOME_PROVIDER_UNREACHABLE;
-        error->retry = true;
+        error->certificate = exchange->certificate;
+        error->retry = exchange->certificate == CERTIFICATE_NO_FAULT;
         break;
     case EXCHANGE_CUT:
         error->outcome = OUTCOME_INTERRUPTED;
@@ -188,15 +191,24 @@ void provider_error_read(struct provider_error *error, const struct exchange *ex
     }
 }
 
+static const char *const certificate_faults[] = {
+    [CERTIFICATE_NO_FAULT] = "",
+    [CERTIFICATE_EXPIRED] = ": its certificate has expired, or the clock of this server is wrong",
+    [CERTIFICATE_NOT_YET_VALID] = ": its certificate is not valid yet, so the clock of this server is probably wrong",
+    [CERTIFICATE_OF_NOBODY] = ": its certificate is from an authority that this server does not know (LLM_CA_FILE can name more)",
+    [CERTIFICATE_OF_ANOTHER] = ": its certificate is for another name",
+};
+
 enum outcome provider_error_fail(const struct provider_error *error, struct failure *failure)
 {
     enum { BUSY_DEFAULT_S = 5 }; /* when the provider does not say how long */
     const char *said = error->message;
     switch (error->outcome) {
     case OUTCOME_PROVIDER_UNREACHABLE:
-        return fail(failure, error->outcome, "The model's provider cannot be reached.");
+        return fail(failure, error->outcome, "The model's provider cannot be reached%s.", certificate_faults[error->certificate]);
     case OUTCOME_PROVIDER_AUTH:
-        return fail(failure, error->outcome, "The model's provider does not accept the server's key.");
+        return fail(failure, error->outcome, error->clock_differs ? "The model's provider does not accept the server's key: the clock of this server is wrong."
+                                                                  : "The model's provider does not accept the server's key.");
     case OUTCOME_PROVIDER_QUOTA:
         return fail(failure, error->outcome, "The server's account at the model's provider has no credit left.");
     case OUTCOME_PROVIDER_BUSY:

@@ -18,6 +18,8 @@
 struct provider_error {
     enum outcome outcome;
     bool retry;             /* worth another attempt, if nothing was shown yet */
+    enum certificate_fault certificate;
+    bool clock_differs;     /* the key is refused because the request was signed at another time than the provider's */
     int refused_with;       /* see struct failure */
     int64_t retry_after_ms; /* as the provider asked, -1: it did not */
     char message[LIMIT_ERROR_BYTES]; /* the provider's own words, "" when there are none fit to show */

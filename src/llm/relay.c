@@ -7,6 +7,7 @@
 #include "relay.h"
 
 #include <curl/curl.h>
+#include <openssl/x509_vfy.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +34,10 @@ struct run {
     pthread_mutex_t lock;
     pthread_cond_t ended;
     bool has_ended; /* under lock */
+    bool whole;     /* the answer came to its end, as HTTP says it */
     bool unwatched; /* a socket of it could not be watched */
+    curl_socket_t socket; /* that is watched for it, CURL_SOCKET_BAD: none */
+    struct run *next, *previous; /* in relay.runs */
     bool fed;       /* `bytes` was called since the last `batch`: it is in the list relay.fed */
     struct run *next_fed;
 };
@@ -45,6 +49,7 @@ static struct {
     CURLSH *share; /* TLS sessions */
     struct timer timer;
     struct run *fed;
+    struct run *runs; /* all that have begun and not ended */
     bool started;
 } relay;
 
@@ -91,6 +96,33 @@ static void read_headers(struct run *run)
         exchange->should_retry = strcmp(header->value, "true") == 0 ? 1 : strcmp(header->value, "false") == 0 ? 0 : -1;
 }
 
+/* Takes the transfer off its connection. One that is broken off has to end at the provider too, which else goes on making, and charging for, what nobody reads: its connection is
+   closed. Over HTTP/2 that needs saying: curl 7.88 prepares RST_STREAM, and sends it when there is something else to do on the connection, if ever. */
+static void let_go(struct run *run)
+{
+    if (!run->whole)
+        (void)curl_easy_setopt(run->easy, CURLOPT_FORBID_REUSE, 1L); /* a flag: cannot fail */
+    (void)curl_multi_remove_handle(relay.multi, run->easy);          /* fails only for a handle that is not in it */
+}
+
+static void list(struct run *run)
+{
+    run->next = relay.runs;
+    if (relay.runs != NULL)
+        relay.runs->previous = run;
+    relay.runs = run;
+}
+
+static void unlist(struct run *run)
+{
+    if (run->previous != NULL)
+        run->previous->next = run->next;
+    else
+        relay.runs = run->next;
+    if (run->next != NULL)
+        run->next->previous = run->previous;
+}
+
 static void finish(struct run *run, enum exchange_end end)
 {
     end_batches(); /* nothing that came is held back, and the run leaves the list */
@@ -98,9 +130,10 @@ static void finish(struct run *run, enum exchange_end end)
     if (run->easy != NULL) {
         read_headers(run);
         (void)snprintf(run->exchange->error, sizeof run->exchange->error, "%s", run->error);
-        (void)curl_multi_remove_handle(relay.multi, run->easy); /* fails only for a handle that is not in it */
+        let_go(run);
         curl_easy_cleanup(run->easy);
         loop_untick(&run->tick);
+        unlist(run);
     }
     curl_slist_free_all(run->headers);
     buf_free(&run->line);
@@ -108,6 +141,31 @@ static void finish(struct run *run, enum exchange_end end)
     run->has_ended = true;
     pthread_cond_signal(&run->ended);
     pthread_mutex_unlock(&run->lock);
+}
+
+/* Why a certificate was refused. curl keeps what OpenSSL found; the name it compares itself before it asks for that (lib/vtls/openssl.c of curl 7.88, servercert()). */
+static enum certificate_fault certificate_fault(CURL *easy, CURLcode code)
+{
+    long found = -1;
+    if (code != CURLE_PEER_FAILED_VERIFICATION || curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &found) != CURLE_OK)
+        return CERTIFICATE_NO_FAULT;
+    switch (found) {
+    case X509_V_OK:
+    case X509_V_ERR_UNSPECIFIED:
+        return CERTIFICATE_OF_ANOTHER;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return CERTIFICATE_EXPIRED;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return CERTIFICATE_NOT_YET_VALID;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return CERTIFICATE_OF_NOBODY;
+    default:
+        return CERTIFICATE_NO_FAULT;
+    }
 }
 
 static enum exchange_end end_of(CURLcode code)
@@ -134,15 +192,25 @@ static enum exchange_end end_of(CURLcode code)
     }
 }
 
+/* The exchange of a handle; NULL: it is one of curl's own. */
+static struct run *run_of(CURL *easy)
+{
+    struct run *run = NULL;
+    return curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&run) == CURLE_OK ? run : NULL;
+}
+
 /* Ends what curl has finished. */
 static void collect_ended(void)
 {
     CURLMsg *message;
     int left;
     while ((message = curl_multi_info_read(relay.multi, &left)) != NULL) {
-        struct run *run = NULL;
-        if (message->msg == CURLMSG_DONE && curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&run) == CURLE_OK && run != NULL)
+        struct run *run = message->msg == CURLMSG_DONE ? run_of(message->easy_handle) : NULL;
+        if (run != NULL) {
+            run->whole = message->data.result == CURLE_OK;
+            run->exchange->certificate = certificate_fault(run->easy, message->data.result);
             finish(run, end_of(message->data.result));
+        }
     }
 }
 
@@ -160,6 +228,21 @@ static size_t receive(char *bytes, size_t size, size_t count, void *arg)
     return exchange->bytes(exchange->arg, bytes, len) ? len : CURL_WRITEFUNC_ERROR;
 }
 
+/* What fails within an exchange is reported there. But when memory runs out while curl notes which sockets to watch, an exchange is left that waits for nothing, and curl 7.88 would
+   divide by zero if it came back to it (lib/multi.c, singlesocket(): a hash that was destroyed stays in use). It cannot be told which one that is: all that no socket is watched for end. */
+static void check_action(CURLMcode code)
+{
+    if (code == CURLM_OK)
+        return;
+    log_error("libcurl failed: %s", curl_multi_strerror(code));
+    collect_ended();
+    for (struct run *run = relay.runs, *next; run != NULL; run = next) {
+        next = run->next;
+        if (run->socket == CURL_SOCKET_BAD)
+            finish(run, EXCHANGE_NO_MEMORY);
+    }
+}
+
 static void socket_ready(struct watch *watch, uint32_t events)
 {
     int flags = 0, running;
@@ -169,17 +252,16 @@ static void socket_ready(struct watch *watch, uint32_t events)
         flags |= CURL_CSELECT_OUT;
     if ((events & EPOLLERR) != 0)
         flags |= CURL_CSELECT_ERR;
-    (void)curl_multi_socket_action(relay.multi, watch->fd, flags, &running); /* failures are reported per exchange */
+    check_action(curl_multi_socket_action(relay.multi, watch->fd, flags, &running));
     end_batches();
     collect_ended();
 }
 
 /* A socket that cannot be watched would be waited for in vain. -1 from the callback is no way out: it makes the multi handle refuse everything from then on
    (lib/multi.c of curl 7.88, multi->dead). So the run is noted, and ended by its next tick. */
-static int give_up_socket(CURL *easy)
+static int give_up_socket(struct run *run)
 {
-    struct run *run = NULL;
-    if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&run) == CURLE_OK && run != NULL)
+    if (run != NULL)
         run->unwatched = true;
     log_error("a provider's socket cannot be watched");
     return 0;
@@ -190,7 +272,10 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
 {
     (void)arg;
     struct watch *watch = socket_arg;
+    struct run *run = run_of(easy);
     if (what == CURL_POLL_REMOVE) {
+        if (run != NULL && run->socket == fd)
+            run->socket = CURL_SOCKET_BAD;
         if (watch != NULL)
             loop_unwatch(watch);
         mem_free(watch);
@@ -198,15 +283,17 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
     }
     bool is_new = watch == NULL;
     if (is_new && (watch = mem_new(1, sizeof *watch)) == NULL)
-        return give_up_socket(easy);
+        return give_up_socket(run);
     watch->fd = fd;
     watch->ready = socket_ready;
     watch->events = (what & CURL_POLL_IN ? (uint32_t)EPOLLIN : 0) | (what & CURL_POLL_OUT ? (uint32_t)EPOLLOUT : 0);
     if (!(is_new ? loop_watch(watch) : loop_rewatch(watch))) {
         if (is_new)
             mem_free(watch);
-        return give_up_socket(easy);
+        return give_up_socket(run);
     }
+    if (run != NULL)
+        run->socket = fd;
     if (is_new)
         (void)curl_multi_assign(relay.multi, fd, watch); /* the socket is curl's: cannot fail */
     return 0;
@@ -216,7 +303,7 @@ static void timer_due(struct timer *timer)
 {
     (void)timer;
     int running;
-    (void)curl_multi_socket_action(relay.multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    check_action(curl_multi_socket_action(relay.multi, CURL_SOCKET_TIMEOUT, 0, &running));
     end_batches();
     collect_ended();
 }
@@ -240,7 +327,7 @@ static void look_after(struct tick *tick, int64_t now_ms)
         finish(run, EXCHANGE_CANCELLED);
     else if (run->unwatched)
         finish(run, EXCHANGE_NO_MEMORY);
-    else if (exchange->linger_ms > 0 && now_ms - run->last_byte_ms >= exchange->linger_ms)
+    else if (exchange->linger_ms > 0 && now_ms - exchange->linger_from_ms >= exchange->linger_ms)
         finish(run, EXCHANGE_DONE);
     else if (now_ms - run->started_ms >= exchange->total_ms)
         finish(run, EXCHANGE_TOO_LONG);
@@ -329,14 +416,16 @@ static void start(struct task *task)
     }
     run->tick = (struct tick){.run = look_after, .arg = run};
     loop_tick(&run->tick);
+    list(run);
     if (!set_options(run) || curl_multi_add_handle(relay.multi, run->easy) != CURLM_OK)
         finish(run, EXCHANGE_NO_MEMORY);
 }
 
 void relay_run(struct exchange *exchange)
 {
-    struct run run = {.exchange = exchange, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+    struct run run = {.exchange = exchange, .socket = CURL_SOCKET_BAD, .lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
     exchange->status = 0;
+    exchange->certificate = CERTIFICATE_NO_FAULT;
     exchange->end = EXCHANGE_NO_MEMORY;
     if (!relay_start())
         return;
@@ -353,19 +442,31 @@ void relay_run(struct exchange *exchange)
 
 /* --- the relay ---------------------------------------------------------------------------------------------------- */
 
+static void end_curl(void)
+{
+    (void)curl_multi_cleanup(relay.multi); /* NULL is allowed */
+    (void)curl_share_cleanup(relay.share);
+    relay.multi = NULL;
+    relay.share = NULL;
+    curl_global_cleanup();
+}
+
 static bool start_curl(void)
 {
     relay.timer = (struct timer){.run = timer_due, .due_ms = INT64_MAX};
-    bool good = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    relay.multi = good ? curl_multi_init() : NULL;
-    relay.share = good ? curl_share_init() : NULL;
-    good = relay.multi != NULL && relay.share != NULL &&
+    bool begun = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    relay.multi = begun ? curl_multi_init() : NULL;
+    relay.share = begun ? curl_share_init() : NULL;
+    bool good = relay.multi != NULL && relay.share != NULL &&
            curl_share_setopt(relay.share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK && /* used on the loop only: no locks */
            curl_multi_setopt(relay.multi, CURLMOPT_SOCKETFUNCTION, watch_socket) == CURLM_OK &&
            curl_multi_setopt(relay.multi, CURLMOPT_TIMERFUNCTION, set_timer) == CURLM_OK &&
+           curl_multi_setopt(relay.multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == CURLM_OK && /* else let_go() would have to spare others' streams */
            curl_multi_setopt(relay.multi, CURLMOPT_MAXCONNECTS, (long)MAX_CONNECTIONS_KEPT) == CURLM_OK;
     if (!good)
         log_error("curl cannot be started");
+    if (begun && !good)
+        end_curl(); /* the next request tries again */
     return good;
 }
 
@@ -382,11 +483,8 @@ bool relay_start(void)
 static void clean_up(void *unused)
 {
     (void)unused;
-    (void)curl_multi_cleanup(relay.multi);
-    (void)curl_share_cleanup(relay.share);
+    end_curl();
     loop_timer(&relay.timer, INT64_MAX);
-    relay.multi = NULL;
-    relay.share = NULL;
 }
 
 void relay_stop(void)
@@ -394,6 +492,5 @@ void relay_stop(void)
     if (!relay.started)
         return;
     loop_call(clean_up, NULL); /* closing the connections takes their sockets off the loop */
-    curl_global_cleanup();
     relay.started = false;
 }

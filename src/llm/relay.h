@@ -27,6 +27,15 @@ enum exchange_end {
     EXCHANGE_NO_MEMORY
 };
 
+/* What is wrong with the certificate of a provider. Dates are judged by this machine's clock, which may be what is wrong. */
+enum certificate_fault {
+    CERTIFICATE_NO_FAULT, /* or not known */
+    CERTIFICATE_EXPIRED,
+    CERTIFICATE_NOT_YET_VALID,
+    CERTIFICATE_OF_NOBODY, /* signed by itself, or by an authority that is not known here */
+    CERTIFICATE_OF_ANOTHER /* for another name */
+};
+
 /* One request and its answer. Lives on the stack of the thread that calls relay_run(). */
 struct exchange {
     /* what is asked */
@@ -41,11 +50,13 @@ struct exchange {
     void (*batch)(void *arg); /* called on the loop when all bytes that were there have been given to `bytes`; may be NULL */
     void *arg;
     bool begun;        /* set by `bytes` at the first event: from then on idle_ms counts, not first_ms */
-    int64_t linger_ms; /* set by `bytes` when all that matters has come: so much silence then ends the exchange well; 0: not yet */
+    int64_t linger_ms; /* set by `bytes` when all that matters has come: so long after linger_from_ms (loop_now_ms()) the exchange ends well; 0: not yet */
+    int64_t linger_from_ms;
 
     /* what came of it */
     enum exchange_end end;
     long status;             /* HTTP status, 0: none */
+    enum certificate_fault certificate;
     int64_t retry_after_ms;  /* -1: not said */
     int should_retry;        /* header x-should-retry: 1, 0, or -1 when there is none */
     char error[256];         /* curl's own words, for the log */

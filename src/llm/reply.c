@@ -52,6 +52,7 @@ static void give_piece(void *arg, bool reasoning, const char *text, size_t len)
     if (reply->failed || len == 0)
         return;
     reply->result->begun = true;
+    reply->quiet_bytes = 0;
     enum outcome outcome = reply->sink->event(reply->sink->arg, reasoning ? COMPLETION_REASONING : COMPLETION_TEXT, text, len);
     if (outcome != OUTCOME_OK)
         reply_give_up(reply, outcome);
@@ -114,6 +115,7 @@ void reply_call(struct reply *reply, int64_t slot, const char *id, const char *n
     if (call == NULL)
         return;
     reply->result->begun = true;
+    reply->quiet_bytes = 0;
     set_once(reply, &call->id, id);
     set_once(reply, &call->name, name);
     if (arguments != NULL)
@@ -230,9 +232,10 @@ bool reply_feed_sse(struct reply *reply, const char *bytes, size_t len, sse_on_e
     if (reply->form == REPLY_UNKNOWN)
         skip = find_form(reply, bytes, len);
     if (reply->form == REPLY_WHOLE) {
+        bool fits = reply->whole.len + len - skip <= reply->whole.max;
         buf_add(&reply->whole, bytes + skip, len - skip);
         if (buf_failed(&reply->whole))
-            reply_give_up(reply, OUTCOME_PROVIDER_ERROR);
+            reply_give_up(reply, fits ? OUTCOME_NO_MEMORY : OUTCOME_ANSWER_TOO_LONG);
         return !reply->failed;
     }
     enum sse_result result = sse_parser_feed(&reply->sse, bytes, len, on_event, reply);

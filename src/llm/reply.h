@@ -36,6 +36,7 @@ struct reply {
     struct reply_call *calls;
     size_t call_count;
     void *state;                 /* the wire's own; NULL at first */
+    size_t quiet_bytes;          /* that came since the last piece of text, reasoning or a call */
     bool ended;                  /* the terminal mark was seen */
     bool at_end;                 /* the body has ended: an event that cannot be parsed is a cut one */
     bool all_said;               /* nothing can follow: whatever does is ignored */

@@ -253,7 +253,7 @@ static void read_end(struct reply *reply, json_object *from)
     read_usage(reply, json_at(from, "usage"));
     if (reason == NULL)
         reason = "";
-    if (strcmp(reason, "ERROR") == 0 || json_text(from, "error", NULL) != NULL) {
+    if (strncmp(reason, "ERROR", 5) == 0 || json_text(from, "error", NULL) != NULL) {
         read_failure(reply, json_text(from, "error", NULL), 500);
         return;
     }

@@ -206,7 +206,7 @@ static enum outcome delete_row(struct db *db, void *arg, struct failure *failure
 enum outcome conversation_delete(int64_t user, const char *id, struct failure *failure)
 {
     struct changing changing = {.user = user, .id = id};
-    return db_write(delete_row, &changing, failure);
+    return db_write_less(delete_row, &changing, failure);
 }
 
 static enum outcome clear(struct db *db, void *arg, struct failure *failure)
@@ -229,5 +229,5 @@ static enum outcome clear(struct db *db, void *arg, struct failure *failure)
 enum outcome conversation_clear(int64_t user, const char *id, struct failure *failure)
 {
     struct changing changing = {.user = user, .id = id};
-    return db_write(clear, &changing, failure);
+    return db_write_less(clear, &changing, failure);
 }

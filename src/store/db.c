@@ -1,404 +1,81 @@
 /*
- * Connections, pool and group commit of db.h.
+ * Units of work: the pool of readers, and the queue of writers with its group commit (db.h).
+ *
+ * Each unit of work goes: a connection is taken or opened (db_open.c), a transaction begun, a look taken at the files (db_files.c), the work run on statements (db_query.c), the
+ * transaction ended. When other files stand where ours did, the thread that writes closes all connections, and what was asked for is tried again on what stands there now.
+ * Neighbours: db_internal.h. Leaves out: what is done with the files.
  */
 #include "db.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
-#include <sqlite3.h>
-#include <stdio.h>
-#include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-#include "../base/buf.h"
 #include "../base/clock.h"
 #include "../base/limits.h"
-#include "../base/log.h"
-#include "../base/mem.h"
 #include "../base/settings.h"
+#include "db_internal.h"
+#include "reserve.h"
 #include "store_error.h"
 #include "upgrade.h"
-
-struct query {
-    struct db *db;
-    const char *sql; /* the key: a literal's address */
-    sqlite3_stmt *statement;
-};
-
-struct db {
-    sqlite3 *connection;
-    int error;   /* SQLite's code of the first error in this unit of work */
-    bool broken; /* after an error of the file or the disk a connection is not trusted again */
-    struct query queries[LIMIT_STATEMENTS];
-    size_t query_count;
-    struct db *next; /* in the list of free readers */
-};
 
 /* A writer that waits for its turn, on the stack of its thread. */
 struct job {
     db_work *work;
     void *arg;
     struct failure *failure;
+    int64_t pinned; /* of the thread that waits */
     enum outcome outcome;
+    bool frees; /* it deletes: when the disk is full, the reserve is for it */
     bool done;
     pthread_cond_t wake; /* it is done, or nobody writes any more and it is the first in the queue */
     struct job *next;
 };
 
-enum { JOBS_PER_COMMIT = 128 };
+enum {
+    JOBS_PER_COMMIT = 128,
+    TRIES = 3, /* of a transaction whose files are moved again and again */
+};
 
 static struct {
-    pthread_mutex_t lock;    /* guards all but the writer connection in use */
+    pthread_mutex_t lock;    /* guards all but the writer connection in use; inside it db_files.c may take its own */
     pthread_cond_t reader_free;
     struct db *writer;       /* NULL: not open */
     bool writing;            /* a thread runs jobs */
     struct job *first, *last;
     struct db *free_readers;
-    int reader_count;
+    int reader_count;        /* those in use and those being opened too */
+    bool draining;           /* the writer waits until no reader is open */
 } store = {.lock = PTHREAD_MUTEX_INITIALIZER, .reader_free = PTHREAD_COND_INITIALIZER};
 
-/* --- errors ------------------------------------------------------------------------------------------------------- */
+/* The generation of the files to which the ids belong that this thread was given by db_pin(); -1: it was given none. */
+static _Thread_local int64_t pinned = -1;
 
-static void note_error(struct db *db, int code, const char *doing)
+void db_pin(int64_t generation)
 {
-    if (db->error != SQLITE_OK)
-        return;
-    db->error = sqlite3_extended_errcode(db->connection);
-    if (db->error == SQLITE_OK)
-        db->error = code;
-    code = db->error & 0xFF;
-    if (code == SQLITE_IOERR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_READONLY || code == SQLITE_CANTOPEN)
-        db->broken = true;
-    log_error("the database failed (%d, %s): %.200s", db->error, sqlite3_errmsg(db->connection), doing);
+    pinned = generation;
 }
 
-bool db_failed(struct db *db, struct failure *failure)
+/* --- transactions ------------------------------------------------------------------------------------------------- */
+
+/* Begins a transaction and looks whether it is one on the database's files. */
+static enum standing begin(struct db *db, const char *sql, struct failure *failure)
 {
-    if (db->error == SQLITE_OK)
-        return false;
-    (void)store_error(db->error, failure);
-    return true;
-}
-
-/* --- statements --------------------------------------------------------------------------------------------------- */
-
-struct query *db_query(struct db *db, const char *sql)
-{
-    if (db->error != SQLITE_OK)
-        return NULL;
-    for (size_t i = 0; i < db->query_count; i++)
-        if (db->queries[i].sql == sql)
-            return &db->queries[i];
-    if (db->query_count == LIMIT_STATEMENTS) {
-        note_error(db, SQLITE_ERROR, "too many statements");
-        return NULL;
-    }
-    struct query *query = &db->queries[db->query_count];
-    int code = sqlite3_prepare_v3(db->connection, sql, -1, SQLITE_PREPARE_PERSISTENT, &query->statement, NULL);
-    if (code != SQLITE_OK) {
-        note_error(db, code, sql);
-        return NULL;
-    }
-    query->db = db;
-    query->sql = sql;
-    db->query_count++;
-    return query;
-}
-
-static void check_bind(struct query *query, int code)
-{
-    if (code != SQLITE_OK)
-        note_error(query->db, code, query->sql);
-}
-
-void query_int(struct query *query, int index, int64_t value)
-{
-    if (query != NULL)
-        check_bind(query, sqlite3_bind_int64(query->statement, index, value));
-}
-
-void query_bytes(struct query *query, int index, const char *text, size_t len)
-{
-    if (query != NULL)
-        check_bind(query, sqlite3_bind_text64(query->statement, index, text, len, SQLITE_STATIC, SQLITE_UTF8));
-}
-
-void query_text(struct query *query, int index, const char *text)
-{
-    if (text != NULL)
-        query_bytes(query, index, text, strlen(text));
-    else
-        query_null(query, index);
-}
-
-void query_real(struct query *query, int index, double value)
-{
-    if (query != NULL)
-        check_bind(query, sqlite3_bind_double(query->statement, index, value));
-}
-
-void query_null(struct query *query, int index)
-{
-    if (query != NULL)
-        check_bind(query, sqlite3_bind_null(query->statement, index));
-}
-
-bool query_next(struct query *query)
-{
-    if (query == NULL || query->db->error != SQLITE_OK)
-        return false;
-    int code = sqlite3_step(query->statement);
-    if (code != SQLITE_ROW && code != SQLITE_DONE)
-        note_error(query->db, code, query->sql);
-    return code == SQLITE_ROW;
-}
-
-int64_t query_get_int(struct query *query, int column)
-{
-    return sqlite3_column_int64(query->statement, column);
-}
-
-double query_get_real(struct query *query, int column)
-{
-    return sqlite3_column_double(query->statement, column);
-}
-
-bool query_is_null(struct query *query, int column)
-{
-    return sqlite3_column_type(query->statement, column) == SQLITE_NULL;
-}
-
-const char *query_get_text(struct query *query, int column, size_t *len)
-{
-    const char *text = (const char *)sqlite3_column_text(query->statement, column);
-    if (len != NULL)
-        *len = (size_t)sqlite3_column_bytes(query->statement, column);
-    return text;
-}
-
-void query_end(struct query *query)
-{
-    if (query == NULL)
-        return;
-    (void)sqlite3_reset(query->statement); /* repeats the error of the last step, which was noted */
-    (void)sqlite3_clear_bindings(query->statement);
-}
-
-int query_run(struct query *query)
-{
-    (void)query_next(query);
-    query_end(query);
-    if (query == NULL || query->db->error != SQLITE_OK)
-        return -1;
-    return sqlite3_changes(query->db->connection);
-}
-
-/* --- connections -------------------------------------------------------------------------------------------------- */
-
-static bool run_sql(struct db *db, const char *sql)
-{
-    int code = sqlite3_exec(db->connection, sql, NULL, NULL, NULL);
-    if (code != SQLITE_OK)
-        note_error(db, code, sql);
-    return code == SQLITE_OK;
-}
-
-/* A file that is being made by several processes at once: SQLite does not wait here by itself. */
-static bool set_journal(struct db *db, const char *sql)
-{
-    enum { PAUSE_MS = 10 };
-    int64_t end_ms = clock_mono_ms() + settings.db_busy_ms;
-    int code;
-    while ((code = sqlite3_exec(db->connection, sql, NULL, NULL, NULL)) == SQLITE_BUSY && clock_mono_ms() < end_ms)
-        clock_sleep_ms(PAUSE_MS);
-    if (code != SQLITE_OK)
-        note_error(db, code, sql);
-    return code == SQLITE_OK;
-}
-
-/* WAL needs memory shared by all who use the file, which network file systems do not give (SQLite, "Write-Ahead Logging", section 1). */
-static bool is_on_network(const char *path)
-{
-    static const long kinds[] = {0x6969 /* NFS */, 0x517B /* SMB */, 0xFF534D42 /* CIFS */, 0xFE534D42 /* SMB2 */, 0x65735546 /* FUSE */,
-                                 0x01021997 /* 9P */, 0x00C36400 /* Ceph */, 0x5346414F /* AFS */};
-    struct statfs status;
-    if (statfs(path, &status) != 0)
-        return false;
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if ((unsigned long)status.f_type == (unsigned long)kinds[i])
-            return true;
-    return false;
-}
-
-static void close_connection(struct db *db)
-{
-    for (size_t i = 0; i < db->query_count; i++)
-        (void)sqlite3_finalize(db->queries[i].statement);
-    if (sqlite3_close(db->connection) != SQLITE_OK)
-        log_error("a database connection cannot be closed: %s", sqlite3_errmsg(db->connection));
-    mem_free(db);
-}
-
-/* On shared hosting the folder may lie where Apache would serve its files: it is told not to. */
-static void deny_folder(const char *folder)
-{
-    static const char deny[] = "# Conversations are in this folder: no web server may hand them out.\nRequire all denied\n";
-    struct buf path;
-    buf_init(&path, PATH_MAX);
-    buf_addf(&path, "%s/.htaccess", folder);
-    int fd = buf_failed(&path) ? -1 : open(path.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0 || write(fd, deny, sizeof deny - 1) < 0)
-        log_warning("%s/.htaccess cannot be written: %s", folder, strerror(errno));
-    if (fd >= 0)
-        (void)close(fd);
-    buf_free(&path);
-}
-
-/* Makes the folders above the database, as far as they are missing. */
-static void make_folders(const char *path)
-{
-    char *copy = mem_copy(path);
-    for (char *slash = copy != NULL ? strchr(copy + 1, '/') : NULL; slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (mkdir(copy, 0700) == 0)
-            deny_folder(copy);
-        else if (errno != EEXIST && errno != EROFS && errno != EACCES)
-            log_warning("the folder %s cannot be made: %s", copy, strerror(errno));
-        *slash = '/';
-    }
-    mem_free(copy);
-}
-
-/* Each connection belongs to one thread at a time: SQLite need not count its memory under a lock that all share. */
-static void configure_sqlite(void)
-{
-    if (sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0) != SQLITE_OK)
-        log_debug("SQLite was in use before it could be configured");
-}
-
-/* Opens a connection; NULL, with *failure filled, when that fails. */
-static struct db *open_connection(bool for_writing, struct failure *failure)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, configure_sqlite); /* cannot fail with a proper control */
-    struct db *db = mem_new(1, sizeof *db);
-    if (db == NULL) {
-        (void)fail_no_memory(failure);
-        return NULL;
-    }
-    if (for_writing)
-        make_folders(settings.db_path);
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (for_writing ? SQLITE_OPEN_CREATE : 0);
-    int code = sqlite3_open_v2(settings.db_path, &db->connection, flags, NULL);
-    if (code != SQLITE_OK)
-        note_error(db, code, settings.db_path);
-    (void)sqlite3_busy_timeout(db->connection, (int)settings.db_busy_ms);
-    bool good = db->error == SQLITE_OK &&
-                run_sql(db, "PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1024");
-    if (good && for_writing) {
-        /* before anything is changed: the file may be somebody else's, or newer */
-        if (schema_upgrade(db->connection, settings.db_path, failure) != OUTCOME_OK) {
-            close_connection(db);
-            return NULL;
-        }
-        if (is_on_network(settings.db_path))
-            log_warning("%s is on a network file system: using a rollback journal, which is slower", settings.db_path);
-        good = set_journal(db, is_on_network(settings.db_path) ? "PRAGMA journal_mode = DELETE" : "PRAGMA journal_mode = WAL") &&
-               run_sql(db, strcasecmp(settings.db_sync, "normal") == 0 ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL");
-    } else if (good) {
-        good = run_sql(db, "PRAGMA query_only = ON");
-    }
-    if (!good) {
-        (void)store_error(db->error, failure);
-        close_connection(db);
-        return NULL;
-    }
-    return db;
-}
-
-/* --- writing ------------------------------------------------------------------------------------------------------ */
-
-/* A statement that is run again and again, such as COMMIT: kept prepared. */
-static bool run_kept(struct db *db, const char *sql)
-{
-    (void)query_run(db_query(db, sql));
-    return db->error == SQLITE_OK;
-}
-
-/* Leaves the transaction as it was before BEGIN; after a full disk SQLite has done so itself. Keeps db->error. */
-static void roll_back(struct db *db)
-{
-    int error = db->error;
     db->error = SQLITE_OK;
-    if (sqlite3_get_autocommit(db->connection) == 0)
-        (void)run_sql(db, "ROLLBACK");
-    db->error = error;
+    if (db_run_kept(db, sql))
+        return files_look(db, failure);
+    (void)db_failed(db, failure);
+    return STANDING_FAILED;
 }
 
-static void fail_jobs(struct job *jobs, int code)
+/* Runs `work`, unless the ids it uses are those of a database whose place another has taken. */
+static enum outcome run_pinned(struct db *db, int64_t generation, db_work *work, void *arg, struct failure *failure)
 {
-    for (struct job *job = jobs; job != NULL; job = job->next)
-        job->outcome = store_error(code, job->failure);
+    if (generation >= 0 && generation != db->generation)
+        return fail(failure, OUTCOME_STORE, "The database file was replaced. Please try again.");
+    return work(db, arg, failure);
 }
 
-/* Runs `count` jobs as one transaction. False: one of them failed, or the commit did, and nothing was changed. */
-static bool run_together(struct db *db, struct job *jobs, int count)
-{
-    struct job *job = jobs;
-    for (int i = 0; i < count; i++, job = job->next) {
-        job->outcome = job->work(db, job->arg, job->failure);
-        if (db->error != SQLITE_OK)
-            job->outcome = store_error(db->error, job->failure);
-        if (job->outcome != OUTCOME_OK) {
-            roll_back(db);
-            return false;
-        }
-    }
-    if (run_kept(db, "COMMIT"))
-        return true;
-    jobs->outcome = store_error(db->error, jobs->failure);
-    roll_back(db);
-    return false;
-}
-
-/* Runs a list of jobs, which is not empty, on the writer connection, which this thread has to itself: all as one transaction, or, if one of them fails, each as one of its own. So
-   no job needs a savepoint, which would make the full-text index write out its words each time. A job may thus be run twice. */
-static void run_jobs(struct db *db, struct job *jobs)
-{
-    int count = 1;
-    for (struct job *job = jobs->next; job != NULL; job = job->next)
-        count++;
-    db->error = SQLITE_OK;
-    if (!run_kept(db, "BEGIN IMMEDIATE")) {
-        fail_jobs(jobs, db->error);
-        return;
-    }
-    if (run_together(db, jobs, count) || count == 1)
-        return;
-    for (struct job *job = jobs; job != NULL; job = job->next) {
-        db->error = SQLITE_OK;
-        if (run_kept(db, "BEGIN IMMEDIATE"))
-            (void)run_together(db, job, 1); /* its outcome is in the job */
-        else
-            job->outcome = store_error(db->error, job->failure);
-    }
-}
-
-/* Takes up to JOBS_PER_COMMIT jobs off the queue. Called with the lock held. */
-static struct job *take_jobs(void)
-{
-    struct job *jobs = store.first, *last = jobs;
-    for (int i = 1; i < JOBS_PER_COMMIT && last->next != NULL; i++)
-        last = last->next;
-    store.first = last->next;
-    last->next = NULL;
-    return jobs;
-}
+/* --- the writer --------------------------------------------------------------------------------------------------- */
 
 /* Only the thread that writes sets the writer, and reads it without the lock; others look at it with the lock held. */
 static void set_writer(struct db *writer)
@@ -413,16 +90,201 @@ static void drop_if_broken(struct db *writer)
 {
     if (writer->broken) {
         set_writer(NULL);
-        close_connection(writer);
+        connection_close(writer);
     }
+}
+
+/* Waits until no reader is in use or being opened. With the lock held. */
+static bool await_readers(void)
+{
+    struct timespec until = clock_mono_after(settings.db_busy_ms);
+    for (int error = 0; error == 0; error = pthread_cond_clockwait(&store.reader_free, &store.lock, CLOCK_MONOTONIC, &until)) {
+        int free_count = 0;
+        for (const struct db *db = store.free_readers; db != NULL; db = db->next)
+            free_count++;
+        if (free_count == store.reader_count)
+            return true;
+    }
+    return false;
+}
+
+/* Saves what only the connections have whose files were moved. One of them does so for all, the writer if there is one. */
+static bool leave_files(struct failure *failure)
+{
+    if (store.writer != NULL && store.writer->is_placed)
+        return files_leave(store.writer, failure);
+    for (struct db *db = store.free_readers; db != NULL; db = db->next)
+        if (db->is_placed)
+            return files_leave(db, failure);
+    return true;
+}
+
+/* Closes all connections, which nobody uses. */
+static void close_all(void)
+{
+    for (struct db *db = store.free_readers, *next; db != NULL; db = next) {
+        next = db->next;
+        connection_close(db);
+    }
+    if (store.writer != NULL)
+        connection_close(store.writer);
+    store.free_readers = NULL;
+    store.reader_count = 0;
+    store.writer = NULL;
+}
+
+/* Closes all connections, because other files stand where theirs did. Called by the thread that writes, without the lock. */
+static bool change_files(struct failure *failure)
+{
+    pthread_mutex_lock(&store.lock);
+    store.draining = true; /* from here on nobody takes a reader, or opens one */
+    bool is_idle = await_readers();
+    pthread_mutex_unlock(&store.lock);
+    bool good = is_idle ? leave_files(failure) : files_refuse(failure) == OUTCOME_OK;
+    pthread_mutex_lock(&store.lock);
+    if (good) {
+        close_all();
+        files_begin_anew();
+    }
+    store.draining = false;
+    pthread_cond_broadcast(&store.reader_free);
+    pthread_mutex_unlock(&store.lock);
+    return good;
 }
 
 /* The writer connection, opened if need be; NULL, with *failure filled, when that fails. Called by the thread that writes, without the lock. */
 static struct db *open_writer(struct failure *failure)
 {
+    if (files_are_moved() && !change_files(failure))
+        return NULL;
     if (store.writer == NULL)
-        set_writer(open_connection(true, failure));
+        set_writer(connection_open(true, failure));
+    if (store.writer == NULL && files_are_moved() && change_files(failure)) /* which was found on opening it */
+        set_writer(connection_open(true, failure));
     return store.writer;
+}
+
+/* The writer connection with a transaction begun; NULL, with *failure filled, when that fails. */
+static struct db *begin_writing(struct failure *failure)
+{
+    for (int i = 0; i < TRIES; i++) {
+        struct db *writer = open_writer(failure);
+        if (writer == NULL)
+            return NULL;
+        enum standing standing = begin(writer, "BEGIN IMMEDIATE", failure);
+        if (standing == STANDING_GOOD)
+            return writer;
+        db_roll_back(writer);
+        if (standing == STANDING_FAILED) {
+            drop_if_broken(writer);
+            return NULL;
+        }
+        files_note_moved();
+    }
+    (void)files_refuse(failure);
+    return NULL;
+}
+
+/* --- the queue of writers ----------------------------------------------------------------------------------------- */
+
+/* Gives the first `count` jobs one outcome. */
+static void fail_jobs(struct job *jobs, int count, const struct failure *failure)
+{
+    for (struct job *job = jobs; count > 0; count--, job = job->next) {
+        *job->failure = *failure;
+        job->outcome = failure->outcome;
+    }
+}
+
+/* Runs `count` jobs as one transaction. False: one of them failed, or the commit did, and nothing was changed. */
+static bool run_together(struct db *db, struct job *jobs, int count)
+{
+    struct job *job = jobs;
+    for (int i = 0; i < count; i++, job = job->next) {
+        job->outcome = run_pinned(db, job->pinned, job->work, job->arg, job->failure);
+        if (db_failed(db, job->failure))
+            job->outcome = job->failure->outcome;
+        if (job->outcome != OUTCOME_OK) {
+            db_roll_back(db);
+            return false;
+        }
+    }
+    struct failure failure = {0};
+    if (!db_run_kept(db, "COMMIT")) {
+        (void)store_error(db->error, &failure);
+        fail_jobs(jobs, count, &failure);
+        db_roll_back(db);
+        return false;
+    }
+    if (!files_are_there(db)) { /* it went into a file that is no longer the database: nobody is told that it was stored */
+        (void)files_refuse(&failure);
+        fail_jobs(jobs, count, &failure);
+    }
+    return true;
+}
+
+/* Runs `count` jobs as one transaction on the writer connection, which this thread has to itself. False: one of them failed, and the others may do better without it. *full: the
+   disk was. */
+static bool run_transaction(struct job *jobs, int count, bool *full)
+{
+    struct failure failure = {0};
+    struct db *writer = begin_writing(&failure);
+    *full = false;
+    if (writer == NULL) {
+        fail_jobs(jobs, count, &failure);
+        return true;
+    }
+    bool good = run_together(writer, jobs, count);
+    *full = !good && (writer->error & 0xFF) == SQLITE_FULL;
+    drop_if_broken(writer);
+    return good;
+}
+
+/* After a delete that took the reserve: what the WAL has goes into the database and its room back to the disk, for a new reserve. */
+static void restore_reserve(void)
+{
+    if (store.writer != NULL) /* busy: some other time; the reserve is made with the next writer */
+        (void)sqlite3_wal_checkpoint_v2(store.writer->connection, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    reserve_make();
+}
+
+/* Runs a job that deletes and found the disk full once more, with the reserve's room. */
+static void run_with_reserve(struct job *job)
+{
+    bool full;
+    if (!reserve_release())
+        return;
+    (void)run_transaction(job, 1, &full); /* its outcome is in the job */
+    restore_reserve();
+}
+
+/* Runs a list of jobs, which is not empty: all as one transaction, or, if one of them fails, each as one of its own. So no job needs a savepoint, which would make the full-text
+   index write out its words each time. A job may thus be run twice. */
+static void run_jobs(struct job *jobs)
+{
+    int count = 0;
+    bool full;
+    for (const struct job *job = jobs; job != NULL; job = job->next)
+        count++;
+    if (run_transaction(jobs, count, &full))
+        return;
+    for (struct job *job = jobs; job != NULL; job = job->next) {
+        if (count > 1)
+            (void)run_transaction(job, 1, &full); /* its outcome is in the job */
+        if (full && job->frees)
+            run_with_reserve(job);
+    }
+}
+
+/* Takes up to JOBS_PER_COMMIT jobs off the queue. Called with the lock held. */
+static struct job *take_jobs(void)
+{
+    struct job *jobs = store.first, *last = jobs;
+    for (int i = 1; i < JOBS_PER_COMMIT && last->next != NULL; i++)
+        last = last->next;
+    store.first = last->next;
+    last->next = NULL;
+    return jobs;
 }
 
 /* Runs queued jobs, with the lock held, until `mine` is done; then the first that still waits goes on. */
@@ -432,17 +294,7 @@ static void write_queue(const struct job *mine)
     while (!mine->done) {
         struct job *jobs = take_jobs();
         pthread_mutex_unlock(&store.lock);
-        struct failure trouble = {0};
-        struct db *writer = open_writer(&trouble);
-        if (writer != NULL) {
-            run_jobs(writer, jobs);
-            drop_if_broken(writer);
-        } else {
-            for (struct job *job = jobs; job != NULL; job = job->next) {
-                *job->failure = trouble;
-                job->outcome = trouble.outcome;
-            }
-        }
+        run_jobs(jobs);
         pthread_mutex_lock(&store.lock);
         for (struct job *job = jobs, *next; job != NULL; job = next) {
             next = job->next; /* read first: a job that is done may be gone */
@@ -455,9 +307,9 @@ static void write_queue(const struct job *mine)
         pthread_cond_signal(&store.first->wake);
 }
 
-enum outcome db_write(db_work *work, void *arg, struct failure *failure)
+static enum outcome write_job(db_work *work, void *arg, int64_t generation, bool frees, struct failure *failure)
 {
-    struct job mine = {.work = work, .arg = arg, .failure = failure, .wake = PTHREAD_COND_INITIALIZER};
+    struct job mine = {.work = work, .arg = arg, .failure = failure, .pinned = generation, .frees = frees, .wake = PTHREAD_COND_INITIALIZER};
     pthread_mutex_lock(&store.lock);
     if (store.first == NULL)
         store.first = &mine;
@@ -473,7 +325,25 @@ enum outcome db_write(db_work *work, void *arg, struct failure *failure)
     return mine.outcome;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------------ */
+/* Gives the first of some refusals to a thread whose ids are those of a database that is no longer there; with the next request it asks for them anew. */
+static enum outcome unpin_if(enum outcome outcome, int64_t generation)
+{
+    if (outcome == OUTCOME_STORE && generation >= 0 && !db_is_current(generation))
+        pinned = -1;
+    return outcome;
+}
+
+enum outcome db_write(db_work *work, void *arg, struct failure *failure)
+{
+    return unpin_if(write_job(work, arg, pinned, false, failure), pinned);
+}
+
+enum outcome db_write_less(db_work *work, void *arg, struct failure *failure)
+{
+    return unpin_if(write_job(work, arg, pinned, true, failure), pinned);
+}
+
+/* --- the readers -------------------------------------------------------------------------------------------------- */
 
 static enum outcome do_nothing(struct db *db, void *arg, struct failure *failure)
 {
@@ -483,24 +353,32 @@ static enum outcome do_nothing(struct db *db, void *arg, struct failure *failure
     return OUTCOME_OK;
 }
 
+/* Whoever finds that there is something to be done with the files has a writer do it. */
+static enum outcome have_writer_opened(struct failure *failure)
+{
+    return write_job(do_nothing, NULL, -1, false, failure);
+}
+
 /* Opens a connection that only reads. Whoever finds the file missing or of another version makes a writer first, which sees to that; else the writer's lock is not
    needed, so that a program that has only just started can read while another one writes. */
 static struct db *open_reader(struct failure *failure)
 {
     if (access(settings.db_path, F_OK) == 0) {
-        struct db *db = open_connection(false, failure);
+        struct db *db = connection_open(false, failure);
         if (db == NULL || schema_is_current(db->connection))
             return db;
-        close_connection(db);
+        connection_close(db);
     }
-    return db_write(do_nothing, NULL, failure) == OUTCOME_OK ? open_connection(false, failure) : NULL;
+    return have_writer_opened(failure) == OUTCOME_OK ? connection_open(false, failure) : NULL;
 }
 
 /* Lends a reader; NULL, with *failure filled, when the database cannot be opened. */
 static struct db *take_reader(struct failure *failure)
 {
+    if (files_are_moved() && have_writer_opened(failure) != OUTCOME_OK)
+        return NULL;
     pthread_mutex_lock(&store.lock);
-    while (store.free_readers == NULL && store.reader_count == LIMIT_STORE_READERS)
+    while (store.draining || (store.free_readers == NULL && store.reader_count == LIMIT_STORE_READERS))
         pthread_cond_wait(&store.reader_free, &store.lock);
     struct db *db = store.free_readers;
     if (db != NULL)
@@ -514,17 +392,18 @@ static struct db *take_reader(struct failure *failure)
     if (db == NULL) {
         pthread_mutex_lock(&store.lock);
         store.reader_count--;
-        pthread_cond_signal(&store.reader_free);
+        pthread_cond_broadcast(&store.reader_free);
         pthread_mutex_unlock(&store.lock);
     }
     return db;
 }
 
+/* A connection that failed is not trusted again. */
 static void give_back_reader(struct db *db)
 {
-    bool broken = db->error != SQLITE_OK; /* a connection that failed is not trusted again */
+    bool broken = db->error != SQLITE_OK || db->broken;
     if (broken)
-        close_connection(db);
+        connection_close(db);
     pthread_mutex_lock(&store.lock);
     if (broken) {
         store.reader_count--;
@@ -532,24 +411,56 @@ static void give_back_reader(struct db *db)
         db->next = store.free_readers;
         store.free_readers = db;
     }
-    pthread_cond_signal(&store.reader_free);
+    if (store.draining)
+        pthread_cond_broadcast(&store.reader_free);
+    else
+        pthread_cond_signal(&store.reader_free);
     pthread_mutex_unlock(&store.lock);
+}
+
+/* Lends a reader with a transaction begun: one snapshot for all statements. NULL, with *failure filled, when that fails. */
+static struct db *begin_reading(struct failure *failure)
+{
+    for (int i = 0; i < TRIES; i++) {
+        struct db *db = take_reader(failure);
+        if (db == NULL && i + 1 < TRIES && files_are_moved())
+            continue; /* found on opening one: the next try opens what is there now */
+        if (db == NULL)
+            return NULL;
+        enum standing standing = begin(db, "BEGIN", failure);
+        if (standing == STANDING_GOOD)
+            return db;
+        db_roll_back(db);
+        if (standing == STANDING_MOVED)
+            files_note_moved(); /* while this one counts as in use: nobody can have begun anew yet */
+        else
+            db->broken = true;
+        give_back_reader(db);
+        if (standing == STANDING_FAILED)
+            return NULL;
+    }
+    (void)files_refuse(failure);
+    return NULL;
+}
+
+/* Ends the transaction of a reader. */
+static void end_reading(struct db *db)
+{
+    if (sqlite3_get_autocommit(db->connection) == 0)
+        (void)db_run_kept(db, "COMMIT");
+    give_back_reader(db);
 }
 
 enum outcome db_read(db_work *work, void *arg, struct failure *failure)
 {
-    struct db *db = take_reader(failure);
+    struct db *db = begin_reading(failure);
     if (db == NULL)
-        return failure->outcome;
-    enum outcome outcome = OUTCOME_OK;
-    if (run_kept(db, "BEGIN")) /* one snapshot for all statements of the work */
-        outcome = work(db, arg, failure);
-    if (db->error != SQLITE_OK)
-        outcome = store_error(db->error, failure);
-    if (sqlite3_get_autocommit(db->connection) == 0)
-        (void)run_kept(db, "COMMIT");
-    give_back_reader(db);
-    return outcome;
+        return unpin_if(failure->outcome, pinned);
+    enum outcome outcome = run_pinned(db, pinned, work, arg, failure);
+    if (db_failed(db, failure))
+        outcome = failure->outcome;
+    end_reading(db);
+    return unpin_if(outcome, pinned);
 }
 
 static enum outcome read_something(struct db *db, void *arg, struct failure *failure)
@@ -564,18 +475,20 @@ static enum outcome read_something(struct db *db, void *arg, struct failure *fai
 
 enum outcome db_check(struct failure *failure)
 {
+    pinned = -1;
     return db_read(read_something, NULL, failure);
+}
+
+void db_tend(void)
+{
+    struct failure failure; /* it was logged; the next request is told */
+    if (files_need_look())
+        (void)db_check(&failure);
 }
 
 void db_close(void)
 {
-    for (struct db *db = store.free_readers, *next; db != NULL; db = next) {
-        next = db->next;
-        close_connection(db);
-    }
-    if (store.writer != NULL)
-        close_connection(store.writer);
-    store.free_readers = NULL;
-    store.writer = NULL;
-    store.reader_count = 0;
+    close_all();
+    files_forget();
+    pinned = -1;
 }

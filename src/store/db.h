@@ -30,8 +30,30 @@ enum outcome db_read(db_work *work, void *arg, struct failure *failure);
 /* Runs `work` in a write transaction and commits it to disk. OUTCOME_STORE when the database cannot be used or the commit fails. */
 enum outcome db_write(db_work *work, void *arg, struct failure *failure);
 
+/* The same for work that deletes: when the disk is full, there is a small reserve for it (reserve.h). */
+enum outcome db_write_less(db_work *work, void *arg, struct failure *failure);
+
 /* Whether the database can be used now: opens it if need be and reads from it. */
 enum outcome db_check(struct failure *failure);
+
+/* Whether the file is on a network file system, where locks and shared memory are not to be relied on. */
+bool db_is_on_network(void);
+
+/* Makes the folder of the database if it is missing, so that it can be allowed to this process before others cannot be. A failure is logged; opening tells it again. */
+void db_make_folder(void);
+
+/* The files of a database that is in use may be moved, replaced, restored or deleted by somebody else. Each transaction looks, and opens what stands there now; that is a new
+   generation. A file that is gone is not made again. db_generation() is that of a unit of work. A thread that was given row ids pins itself to the generation they are of: its
+   later calls fail with OUTCOME_STORE once they would mean other rows (-1: not pinned). db_is_current() tells, by a look at the file, whether a generation is that of now. */
+int64_t db_generation(const struct db *db);
+void db_pin(int64_t generation);
+bool db_is_current(int64_t generation);
+
+/* `act` is called once, by some thread, when a newer program has upgraded the database under this one, which can no longer use it. */
+void db_on_outdated(void (*act)(void));
+
+/* To be called now and then by a program that has nothing to do: files that others have taken the place of are let go of before somebody who comes new finds half of them. */
+void db_tend(void);
 
 /* Closes all connections. No other thread may be inside this file. */
 void db_close(void);

@@ -1,5 +1,5 @@
 /*
- * SQLite's result codes as outcomes and sentences. Neighbours: db.c, upgrade.c. Leaves out: the log, which has the facts.
+ * SQLite's result codes as outcomes and sentences. Neighbours: db_query.c, upgrade.c. Leaves out: the log, which has the facts.
  */
 #ifndef PARLEY_STORE_ERROR_H
 #define PARLEY_STORE_ERROR_H

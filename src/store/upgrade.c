@@ -6,6 +6,7 @@
  */
 #include "upgrade.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,8 +18,6 @@
 static const char schema[] =
 #include "schema.inc"
     ;
-
-enum { VERSION = 4 }; /* what schema.sql makes; each change of it adds a step */
 
 static const struct upgrade_step steps_of_program[] = {
     {1, "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID"},
@@ -36,10 +35,19 @@ static const struct upgrade_step steps_of_program[] = {
         "kind TEXT NOT NULL CHECK (kind IN ('like', 'dislike')), payload TEXT NOT NULL DEFAULT '{}', created_at INTEGER NOT NULL, UNIQUE (message_id, user_id)); "
         "CREATE INDEX feedback_by_conversation ON feedback (conversation_id); "
         "CREATE TABLE keys (name TEXT PRIMARY KEY, value TEXT NOT NULL CHECK (length(value) = 64), created_at INTEGER NOT NULL) WITHOUT ROWID"},
+    {4, "ALTER TABLE messages ADD COLUMN address TEXT; ALTER TABLE messages ADD COLUMN detached INTEGER NOT NULL DEFAULT 0; ALTER TABLE messages ADD COLUMN layout TEXT; "
+        "CREATE TABLE journal (message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE, pos INTEGER NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL, "
+        "PRIMARY KEY (message_id, pos)) WITHOUT ROWID; "
+        "CREATE TABLE repeats (user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE, key TEXT NOT NULL, body_hash TEXT NOT NULL, "
+        "message_id INTEGER NOT NULL REFERENCES messages (id) ON DELETE CASCADE, created_at INTEGER NOT NULL, PRIMARY KEY (user_id, key)) WITHOUT ROWID; "
+        "CREATE INDEX repeats_by_message ON repeats (message_id); CREATE INDEX repeats_by_age ON repeats (created_at); "
+        "CREATE TABLE rates (who TEXT PRIMARY KEY, minute INTEGER NOT NULL, requests INTEGER NOT NULL) WITHOUT ROWID; "
+        "CREATE INDEX rates_by_minute ON rates (minute)"},
 };
 
 static const char our_tables[] = "SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages')";
 
+/* The number that a statement gives; -1: it failed. */
 static int read_number(sqlite3 *connection, const char *sql)
 {
     sqlite3_stmt *statement = NULL;
@@ -58,6 +66,16 @@ static enum outcome refuse(sqlite3 *connection, struct failure *failure, const c
     return store_error(code, failure);
 }
 
+/* Not every version of SQLite syncs what VACUUM INTO makes. */
+static bool sync_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool good = fd >= 0 && fsync(fd) == 0;
+    if (fd >= 0)
+        (void)close(fd); /* nothing is written through it */
+    return good;
+}
+
 /* Copies the file before it is changed. A copy that exists already is one of the same version: it stays. */
 static enum outcome keep_copy(sqlite3 *connection, const char *path, int version, struct failure *failure)
 {
@@ -74,7 +92,7 @@ static enum outcome keep_copy(sqlite3 *connection, const char *path, int version
         (void)unlink(part.data); /* left by a process that was killed; usually there is none */
         bool good = sqlite3_prepare_v2(connection, "VACUUM INTO ?1", -1, &statement, NULL) == SQLITE_OK &&
                     sqlite3_bind_text(statement, 1, part.data, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE &&
-                    rename(part.data, copy.data) == 0;
+                    sync_file(part.data) && rename(part.data, copy.data) == 0;
         if (!good)
             outcome = refuse(connection, failure, "copying it before an upgrade");
         else
@@ -109,13 +127,13 @@ static enum outcome run_steps(sqlite3 *connection, const struct upgrade_step *st
 enum outcome schema_upgrade_with(sqlite3 *connection, const char *path, const struct upgrade_step *steps, size_t count, int version,
                                  struct failure *failure)
 {
-    int found = read_number(connection, "PRAGMA user_version");
-    if (found > 0 && found <= version && read_number(connection, our_tables) != 3) /* its version number says nothing */
+    int found = read_number(connection, "PRAGMA user_version"), tables = found > 0 && found <= version ? read_number(connection, our_tables) : 3;
+    if (found < 0 || tables < 0)
+        return refuse(connection, failure, "reading its version");
+    if (tables != 3) /* its version number says nothing */
         return fail(failure, OUTCOME_STORE, "The database file belongs to another program.");
     if (found == version)
         return OUTCOME_OK;
-    if (found < 0)
-        return refuse(connection, failure, "reading its version");
     if (found > version)
         return fail(failure, OUTCOME_STORE, "The database was made by a newer program (its version is %d, this program knows %d).", found, version);
     if (found > 0 && keep_copy(connection, path, found, failure) != OUTCOME_OK)
@@ -123,7 +141,10 @@ enum outcome schema_upgrade_with(sqlite3 *connection, const char *path, const st
     if (sqlite3_exec(connection, "BEGIN EXCLUSIVE", NULL, NULL, NULL) != SQLITE_OK)
         return refuse(connection, failure, "locking it");
     found = read_number(connection, "PRAGMA user_version"); /* another process may have been faster */
-    if (found == 0 && read_number(connection, "SELECT count(*) FROM sqlite_master") > 0) {
+    tables = found == 0 ? read_number(connection, "SELECT count(*) FROM sqlite_master") : 0;
+    if (found < 0 || tables < 0)
+        return refuse(connection, failure, "reading its version again");
+    if (tables > 0) {
         (void)sqlite3_exec(connection, "ROLLBACK", NULL, NULL, NULL); /* nothing was changed */
         return fail(failure, OUTCOME_STORE, "The database file belongs to another program.");
     }
@@ -138,10 +159,10 @@ enum outcome schema_upgrade_with(sqlite3 *connection, const char *path, const st
 
 bool schema_is_current(sqlite3 *connection)
 {
-    return read_number(connection, "PRAGMA user_version") == VERSION && read_number(connection, our_tables) == 3;
+    return read_number(connection, "PRAGMA user_version") == SCHEMA_VERSION && read_number(connection, our_tables) == 3;
 }
 
 enum outcome schema_upgrade(sqlite3 *connection, const char *path, struct failure *failure)
 {
-    return schema_upgrade_with(connection, path, steps_of_program, sizeof steps_of_program / sizeof steps_of_program[0], VERSION, failure);
+    return schema_upgrade_with(connection, path, steps_of_program, sizeof steps_of_program / sizeof steps_of_program[0], SCHEMA_VERSION, failure);
 }

@@ -1,5 +1,6 @@
 /*
- * Users of user.h. A user that was seen is remembered by the process, because rows of users are never changed or deleted.
+ * Users of user.h. A user that was seen is remembered by the process, because rows of users are never changed or deleted; but another file
+ * may take the place of the database.
  */
 #include "user.h"
 
@@ -14,6 +15,7 @@
 struct lookup {
     const char *name;
     int64_t user; /* 0: not found */
+    int64_t generation; /* of the database that it is of */
 };
 
 static enum outcome read_user(struct db *db, void *arg, struct failure *failure)
@@ -22,6 +24,7 @@ static enum outcome read_user(struct db *db, void *arg, struct failure *failure)
     struct query *query = db_query(db, "SELECT id FROM users WHERE name = ?1");
     query_text(query, 1, lookup->name);
     lookup->user = query_next(query) ? query_get_int(query, 0) : 0;
+    lookup->generation = db_generation(db);
     query_end(query);
     (void)failure;
     return OUTCOME_OK;
@@ -41,13 +44,14 @@ static enum outcome add_user(struct db *db, void *arg, struct failure *failure)
 static struct {
     pthread_mutex_t lock;
     char name[LIMIT_USER_NAME_BYTES + 1];
-    int64_t user;
+    int64_t user, generation;
 } last = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 enum outcome user_find(const char *name, int64_t *user, struct failure *failure)
 {
     pthread_mutex_lock(&last.lock);
-    *user = last.user != 0 && strcmp(last.name, name) == 0 ? last.user : 0;
+    *user = last.user != 0 && strcmp(last.name, name) == 0 && db_is_current(last.generation) ? last.user : 0;
+    db_pin(*user != 0 ? last.generation : -1);
     pthread_mutex_unlock(&last.lock);
     if (*user != 0)
         return OUTCOME_OK;
@@ -58,10 +62,12 @@ enum outcome user_find(const char *name, int64_t *user, struct failure *failure)
     if (outcome != OUTCOME_OK)
         return outcome;
     *user = lookup.user;
+    db_pin(lookup.generation);
     pthread_mutex_lock(&last.lock);
     if (strlen(name) <= LIMIT_USER_NAME_BYTES) {
         (void)snprintf(last.name, sizeof last.name, "%s", name);
         last.user = lookup.user;
+        last.generation = lookup.generation;
     }
     pthread_mutex_unlock(&last.lock);
     return OUTCOME_OK;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../base/json.h"
+#include "../base/utf8.h"
 #include "theme_internal.h"
 
 void theme_say(struct theme_notes *notes, const char *format, ...)
@@ -17,8 +18,10 @@ void theme_say(struct theme_notes *notes, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    if (n > 0)
-        notes->note(notes->arg, sentence);
+    if (n <= 0)
+        return;
+    utf8_mend(sentence); /* a name that it quotes may be cut within a character */
+    notes->note(notes->arg, sentence);
 }
 
 /* --- printing ----------------------------------------------------------------------------------------------------- */

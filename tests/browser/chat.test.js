@@ -2,7 +2,7 @@
 // Neighbours: stand.js starts the real server, trouble.test.js has the bad days.
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { gate, held, simple } from '../provider/provider.js';
+import { gate, held, simple, SCALE } from '../provider/provider.js';
 import { answerIs, eventually, idle, partsOf, say, stand, startProxy, test } from './stand.js';
 
 const at = stand();
@@ -51,6 +51,36 @@ describe('an answer', () => {
     assert.equal(await answers.getAttribute('data-status'), 'done');
     assert.ok(await box.evaluate((element) => element === document.activeElement), 'the focus stays in the box');
     await eventually(async () => (await status.textContent()) === 'Answer complete.', 'the end is announced');
+  });
+
+  test('of 50,000 pieces is drawn in time that grows no faster than it does, and the page moves on meanwhile', async (t) => {
+    const page = await at.open(t);
+    const { answers } = partsOf(page);
+    await page.evaluate(() => {
+      window.longest = 0;
+      let last = performance.now();
+      const look = (now) => { window.longest = Math.max(window.longest, now - last); last = now; requestAnimationFrame(look); };
+      requestAnimationFrame(look);
+    });
+    const took = {};
+    for (const n of [12_500, 50_000]) {
+      // marks of Markdown without an end among them: whoever reads them has much to do
+      const pieces = Array.from({ length: n }, (_, i) => ['> ', '[', '**', `${i}\n`, 'text '][i % 5]);
+      at.p.respond(async (req, io) => {
+        io.role();
+        for (let i = 0; i < n && !io.isClosed; i += 250) await io.raw(pieces.slice(i, i + 250).map((content) => `data: ${JSON.stringify(io.shape({ content }))}\n\n`).join(''));
+        io.finish(); io.done(); await io.end();
+      });
+      await page.evaluate(() => { window.longest = 0; });
+      const t0 = performance.now();
+      await say(page, `${n} pieces, please`);
+      await eventually(async () => (await answers.last().getAttribute('data-status')) === 'done', 'the end of the answer', 40);
+      took[n] = performance.now() - t0;
+      assert.equal(await answers.last().locator('.message-text').evaluate((e) => e.textContent.length), pieces.join('').length);
+    }
+    const longest = await page.evaluate(() => window.longest);
+    assert.ok(took[50_000] < 12 * Math.max(took[12_500], 300), JSON.stringify(took));
+    assert.ok(longest < 1000 * SCALE, `a frame of ${longest} ms`);
   });
 
   test('a caret stands at the end while it streams, and only then', async (t) => {

@@ -3,27 +3,15 @@
  *
  * Built as wire.c is. What is looked for, beside crashes: events out of order, names that must not come out, and cuts that change what is read.
  */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "../../src/base/limits.h"
-#include "../../src/base/utf8.h"
 #include "../../src/http/multipart.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "fuzz.h"
 
 struct form {
     bool open;
     size_t parts;
     struct buf heard; /* all that came out, in one text */
 };
-
-static void insist(bool what)
-{
-    if (!what)
-        abort();
-}
 
 /* No control character, valid, at most `max` bytes. */
 static void check_name(const char *name, size_t max)

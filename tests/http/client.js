@@ -319,6 +319,15 @@ export async function settled(server, id, { seconds = 10, auth, not = ['streamin
   }
 }
 
+/** Asks again and again until what it asks for holds; fails after so many seconds. */
+export async function waitUntil(seconds, holds, what) {
+  const end = performance.now() + seconds * SCALE * 1000;
+  while (!(await holds())) {
+    if (performance.now() > end) assert.fail(`${what}: not within ${seconds * SCALE} s`);
+    await sleep(0.05);
+  }
+}
+
 /** A failure below /api, as FastAPI's look: {"detail": sentence}. Gives the sentence. */
 export function assertDetail(r, status) {
   assert.equal(r.status, status, `status ${r.status}, not ${status}: ${r.text.slice(0, 300)}`);

@@ -257,6 +257,48 @@ describe('with sign-in and *', () => {
   });
 });
 
+describe('a host of another name, to which a page of any site can have its own name lead (DNS rebinding)', () => {
+  const page = (host) => ({ host, origin: `http://${host}`, 'sec-fetch-site': 'same-origin' });
+  const FIXED = ['127.0.0.1', '127.0.0.1:8000', 'localhost', 'LocalHost:8000', 'localhost.', 'chat.localhost:3000', '[::1]', '[::1]:8000', '192.168.1.5:8000'];
+  const OTHERS = ['evil.test', 'evil.test:8000', 'EVIL.test.', 'localhost.evil.test', '127.0.0.1.evil.test', 'notlocalhost', '127.0.0.1x', 'x127.0.0.1', '127.1.evil', 'evil.test@127.0.0.1', `${'a'.repeat(300)}.test`];
+
+  describe('without sign-in', () => {
+    const at = shared(hooks);
+    test('from this machine only localhost and addresses are served, whatever the page says', opts, async () => {
+      at.p.respond(simple('hello'));
+      for (const host of FIXED) assert.equal((await get(`${at.s.url}/conversations`, { headers: page(host) })).status, 200, host);
+      const before = (await get(`${at.s.url}/conversations`)).json.conversations.length;
+      for (const host of OTHERS) {
+        for (const r of [await get(`${at.s.url}/conversations`, { headers: page(host) }), await post(`${at.s.url}/chat`, { message: 'Hi' }, { headers: page(host) }), await post(`${at.s.url}/conversations`, {}, { headers: page(host) }),
+          await post(`${at.s.url}/v1/chat/completions`, { messages: [{ role: 'user', content: 'Hi' }], model: 'test-model' }, { headers: page(host) })]) {
+          assert.equal(r.status, 400, `${host}: ${r.text.slice(0, 200)}`);
+          if (r.json) assert.equal(JSON.stringify(r.json).includes('evil'), false);       // some of them the host server refuses by itself
+        }
+      }
+      assert.equal(at.p.chats.length, 0, 'the provider was not asked');
+      assert.equal((await get(`${at.s.url}/conversations`)).json.conversations.length, before, 'nothing was stored');
+      const r = await post(`${at.s.url}/chat`, { message: 'Hi' }, { headers: page('evil.test') });
+      assert.match(assertError(r, 400, 'bad_request').message, /HOST_NAMES/, 'and an administrator is told what to do');
+    });
+  });
+
+  describe('with HOST_NAMES', () => {
+    const at = shared(hooks, { settings: { HOST_NAMES: 'chat.example.org, Other.example.org' } });
+    test('these are served too, in any case and at any port, and no others', opts, async () => {
+      for (const host of [...FIXED, 'chat.example.org', 'CHAT.example.org:8443', 'other.example.org.']) assert.equal((await get(`${at.s.url}/conversations`, { headers: page(host) })).status, 200, host);
+      for (const host of [...OTHERS, 'chat.example.or', 'chat.example.orgs', 'xchat.example.org', 'chat.example.org.evil.test', 'example.org']) assert.equal((await get(`${at.s.url}/conversations`, { headers: page(host) })).status, 400, host);
+    });
+  });
+
+  describe('with sign-in', () => {
+    const at = shared(hooks, { auth: true });
+    test('any name is served: a browser signs in by name, and a page of another site cannot', opts, async () => {
+      assert.equal((await get(`${at.s.url}/conversations`, { auth: 'alice', headers: page('chat.example.org') })).status, 200);
+      assert.equal((await get(`${at.s.url}/conversations`, { headers: page('evil.test') })).status, 401);
+    });
+  });
+});
+
 describe('below a prefix', () => {
   const at = shared(hooks, { mount: '/parley', settings: { CORS_ORIGINS: GOOD, PARLEY_PREFIX: '/parley' } });
 

@@ -611,6 +611,7 @@ describe('TITLE_MODEL', () => {
     const [pid] = s.workerPids();
     process.kill(pid, 'SIGTERM');
     await within(5, (async () => { while (s.workerPids().includes(pid)) await sleep(0.02); })(), 'the end of the worker');
+    await within(10, (async () => { while ((await get(`${s.url}/health`)).status !== 200) await sleep(0.05); })(), 'the next worker');
     assert.equal(await titleOf(s, r.conversation_id), 'Good morning');
   }));
 

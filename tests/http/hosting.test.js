@@ -224,12 +224,12 @@ describe('a body in chunks', () => {
     const body = JSON.stringify({ message: text, stream: false });
     const pieces = [];
     for (let i = 0; i < body.length; i += 777) { const piece = body.slice(i, i + 777); pieces.push(`${piece.length.toString(16)}\r\n${piece}\r\n`); }
-    const t = await rawRequest(at.s, `POST /chat HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${pieces.join('')}0\r\n\r\n`);
+    const t = await rawRequest(at.s, `POST /chat HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${pieces.join('')}0\r\n\r\n`);
     assert.match(t, /^HTTP\/1\.1 200/);
     assert.equal(at.p.chats[0].body.messages.at(-1).content, text);
   });
   test('that never ends counts for nothing, and the next request works', opts, async () => {
-    await rawRequest(at.s, 'POST /chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"message":"Hi",', { half: true, seconds: 3 }).catch(() => '');
+    await rawRequest(at.s, 'POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"message":"Hi",', { half: true, seconds: 3 }).catch(() => '');
     assert.equal(at.p.chats.length, 0);
     at.p.respond(simple('ok'));
     assert.equal((await chat(at.s, 'Hi')).text, 'ok');
@@ -312,7 +312,7 @@ describe('below a prefix', () => {
   });
   test('what must not be served is not, below it', opts, async () => {
     for (const name of ['.env', 'package.json', 'css/../.env', '..%2f.env', 'css/.git/config', 'run.env', 'cgi-bin/chat.cgi', 'apache.conf']) {
-      const t = await rawRequest(under.s, `GET /parley/${name} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+      const t = await rawRequest(under.s, `GET /parley/${name} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
       assert.match(t, /^HTTP\/1\.1 40[034]/, name);
     }
   });

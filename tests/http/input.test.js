@@ -221,17 +221,63 @@ describe('HTTP oddities', () => {
   });
   test('HTTP/1.0 gets a whole answer', opts, async () => {
     at.p.respond(simple('ok'));
-    const t = await rawRequest(at.s, `POST /chat HTTP/1.0\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    const t = await rawRequest(at.s, `POST /chat HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
     assert.match(t, /^HTTP\/1\.[01] 200/);
     assert.match(t, /"response": ?"ok"/);
   });
   test('a body that ends before its Content-Length gets no answer that counts, and the next request works', opts, async () => {
     await ready();
     const n = counts();
-    await rawRequest(at.s, `POST /chat HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n${body}`, { half: true, seconds: 10 }).catch(() => '');
+    await rawRequest(at.s, `POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n${body}`, { half: true, seconds: 10 }).catch(() => '');
     assert.equal(counts(), n);
     at.p.respond(simple('ok'));
     assert.equal((await chatWhole(at.s, 'Hi')).status, 200);
+  });
+  test('a body longer than its Content-Length counts up to there, and the next request works', opts, async () => {
+    await ready();
+    at.p.respond(simple('ok'));
+    const t = await rawRequest(at.s, `POST /chat HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}{"message":"smuggled"}`);
+    assert.match(t, /^HTTP\/1\.1 (200|400)/);
+    assert.doesNotMatch(JSON.stringify(at.p.chats.map((c) => c.body)), /smuggled/);
+    assert.equal((await chatWhole(at.s, 'Hi')).status, 200);
+  });
+  for (const [name, headers] of Object.entries({ 'no length': '', 'a length that is no number': 'Content-Length: many\r\n', 'a length below zero': 'Content-Length: -5\r\n', 'two lengths': `Content-Length: 5\r\nContent-Length: ${body.length}\r\n` })) test(`a body with ${name} is refused, and the next request works`, opts, async () => {
+    await ready();
+    const n = counts();
+    const t = await rawRequest(at.s, `POST /chat HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n${headers}\r\n${body}`, { half: true });
+    assert.match(t, /^HTTP\/1\.1 4(00|11|13|22)/);
+    assert.equal(counts(), n);
+    at.p.respond(simple('ok'));
+    assert.equal((await chatWhole(at.s, 'Hi')).status, 200);
+  });
+  test('Expect: 100-continue is answered, and the body read', opts, async () => {
+    at.p.respond(simple('ok'));
+    const t = await rawRequest(at.s, `POST /chat HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    assert.match(t, /HTTP\/1\.1 200/);
+    assert.match(t, /"response": ?"ok"/);
+  });
+  test('HEAD has the headers of GET and no body; OPTIONS and unknown methods have a status', opts, async () => {
+    for (const where of ['/', '/health', '/conversations']) {
+      const r = await request(`${at.s.url}${where}`, { method: 'HEAD' });
+      assert.ok([200, 405].includes(r.status), `${where}: ${r.status}`);
+      assert.equal(r.text, '');
+    }
+    for (const method of ['OPTIONS', 'PROPFIND', 'BREW']) {
+      const t = await rawRequest(at.s, `${method} /conversations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      assert.match(t, /^HTTP\/1\.[01] (200|204|400|405|501)/, `${method}: ${t.slice(0, 100)}`);
+    }
+  });
+  test('without Host, and with a whole URL as its address, a request is answered or refused', opts, async () => {
+    assert.match(await rawRequest(at.s, 'GET /health HTTP/1.1\r\nConnection: close\r\n\r\n'), /^HTTP\/1\.1 (200|400)/);
+    assert.match(await rawRequest(at.s, `GET http://127.0.0.1:${at.s.port}/health HTTP/1.1\r\nHost: 127.0.0.1:${at.s.port}\r\nConnection: close\r\n\r\n`), /^HTTP\/1\.1 (200|400)/);
+    assert.equal((await get(`${at.s.url}/health`)).status, 200);
+  });
+  test('HTTP/1.0 gets a stream without frames', opts, async () => {
+    at.p.respond(simple('one two three'));
+    const t = await rawRequest(at.s, `POST /chat/stream HTTP/1.0\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{"message":"Hi"}`);
+    assert.match(t, /^HTTP\/1\.[01] 200/);
+    assert.doesNotMatch(t, /transfer-encoding: chunked/i);
+    assert.match(t, /event: done\r?\n/);
   });
   test('a Proxy header has no effect', opts, async () => {
     at.p.respond(simple('ok'));

@@ -394,7 +394,7 @@ test('a client that has closed its side and goes on reading gets the whole answe
   let text = '';
   socket.on('data', (d) => { text += d; });
   const closed = new Promise((resolve) => socket.once('close', resolve));
-  socket.end(`POST /chat HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  socket.end(`POST /chat HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
   await at.p.waitForChat(1);
   await sleep(1.5);                                          // long enough for a ping or two
   g.open();

@@ -1,10 +1,10 @@
 // Many streams at once through one worker process, or through as many processes.
 import test, { describe } from 'node:test';
 import assert from 'node:assert/strict';
-import { withServer } from './server.js';
+import { withServer, startServer } from './server.js';
 import { lacks } from './hosting.js';
 import { gate, SCALE, held, simple, sleep, within } from '../provider/provider.js';
-import { get, post, stream, chat, chatWhole, conversation, settled, slowReader, readChat, readStream, assertError } from './client.js';
+import { get, post, stream, chat, chatStream, chatWhole, conversation, settled, slowReader, readChat, readStream, assertError } from './client.js';
 
 const N = lacks('threadedWorker') ? 100 : 500;             // a hundred, where each is a process or two of its own
 const SLOW = 10;
@@ -110,6 +110,32 @@ describe('more than MAX_STREAMS', () => {
     assert.equal((await chat(s, 'four')).text, 'x y');
   }));
 });
+
+test('who has been told the end of an answer can ask the next question at once, also where one answer at a time is the limit', { timeout: 120_000 * SCALE }, () => withServer({ auth: true, settings: { MAX_STREAMS: '1', MAX_STREAMS_PER_USER: '1', REQUESTS_PER_MINUTE: '0' } }, async (s, p) => {
+  p.respond(simple('ok'));
+  for (let i = 0; i < (lacks('threadedWorker') ? 20 : 200); i++) {
+    const r = await (i % 2 ? chat : chatStream)(s, 'Hi', { auth: 'alice' });
+    assert.equal(r.text, 'ok', `question ${i}: ${JSON.stringify(r.error)}`);
+  }
+}));
+
+test('the same for who has followed an answer of another process', { timeout: 120_000 * SCALE }, () => withServer({}, async (s, p) => {
+  const other = await startServer({ settings: { LLM_BASE_URL: p.url, PARLEY_DB: s.db, MAX_STREAMS: '1' } });
+  try {
+    for (let i = 0; i < 8; i++) {
+      const g = gate();
+      p.respond(held(['a '], g, ['b']));
+      const { stream: place } = (await post(`${s.url}/chat`, { message: 'Hi', detach: true })).json;
+      const c = await stream(new URL(place, other.url).href, undefined, { method: 'GET' });
+      await c.until((e) => e.event === 'token');
+      p.respond(simple('ok'));
+      g.open();
+      await c.until((e) => e.event === 'done');
+      assert.equal((await chat(other, 'next')).text, 'ok', `round ${i}`);
+      await c.all();
+    }
+  } finally { await other.stop(); }
+}));
 
 test('hundreds of short answers one after another leave no descriptor and no memory behind', { timeout: 120_000 * SCALE, skip: lacks('threadedWorker') }, () => withServer({ workers: 1, settings: { LOG_LEVEL: 'info' } }, async (s, p) => {
   p.respond(simple('short'));

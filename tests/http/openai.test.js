@@ -7,7 +7,7 @@ import { makeParseableResponseFormat } from 'openai/lib/parser';
 import { shared, withServer, sql, SECRET } from './server.js';
 import { lacks } from './hosting.js';
 import { SCALE, USAGE, simple, held, gate, calling, stallAfter, silentStall, rateLimited, serverError, serverErrorThenOk, unauthorizedRepeatingKey, cutAfter, dropConnection, errorObject200, startProvider, closedPort } from '../provider/provider.js';
-import { list, conversation, settled, get, sleep } from './client.js';
+import { list, conversation, settled, get, sleep, within } from './client.js';
 
 const opts = { timeout: 60_000 * SCALE };
 const at = shared({ before, after, beforeEach });
@@ -461,8 +461,9 @@ describe('what is kept', () => {
     await all(await completions(s).create({ model, messages: hi, stream: true, store: false }));
     assert.deepEqual((await list(s)).conversations, []);
     for (const table of ['messages', 'conversations']) assert.equal(sql(s.db, `SELECT count(*) AS n FROM ${table}`)[0].n, 0, table);
-    const rows = sql(s.db, 'SELECT model, answers, prompt_tokens, completion_tokens FROM usage_days');
-    assert.deepEqual(rows, [{ model, answers: 2, prompt_tokens: 2 * USAGE.prompt_tokens, completion_tokens: 2 * USAGE.completion_tokens }]);
+    const used = () => sql(s.db, 'SELECT model, answers, prompt_tokens, completion_tokens FROM usage_days');
+    await within(10, (async () => { while (used()[0]?.answers !== 2) await sleep(0.02); })(), 'the count of the second answer, which comes after its end');
+    assert.deepEqual(used(), [{ model, answers: 2, prompt_tokens: 2 * USAGE.prompt_tokens, completion_tokens: 2 * USAGE.completion_tokens }]);
   }));
 
   test('with "store" a conversation, with the history that came along', opts, () => withServer({}, async (s, p) => {

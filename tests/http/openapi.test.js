@@ -181,6 +181,9 @@ const SETTLE = {
   chat: (b, r, env) => {
     if (b.conversation_id) b.conversation_id = env.conversation;
     if (typeof b.parent_id === 'string') b.parent_id = b.conversation_id ? 'root' : null;
+    delete b.continue;                                       // there is no answer that was cut off
+    b.message ??= 'Hi';
+    if (b.detach) b.conversation_id = b.user_id = b.parent_id = null;        // what comes next would find it busy
     settleContext(b);
   },
   createChatCompletion: (b, r) => {
@@ -261,9 +264,9 @@ async function makeCase(o, r, env) {
 
   const query = new URLSearchParams();
   const queries = o.parameters.filter((p) => p.in === 'query');
-  for (const p of queries) if (r.chance(0.5)) query.set(p.name, String(generate(doc, p.schema, r)));
+  for (const p of queries) if (r.chance(0.5)) query.set(p.name, p.name === 'after' ? `${env.answer}:${r.between(0, 40)}` : String(generate(doc, p.schema, r)));
   let text = query.toString();
-  if (queries.length && r.chance(0.5)) {
+  if (o.name === 'listConversations' && r.chance(0.5)) {
     const [q, status] = r.pick([...['0', '-1', '201', 'x', '1.5', '', '9'.repeat(30), '1e2', '5x', '%205', '%2B5', '0x5', '%F0%9F%98%80'].map((v) => [`limit=${v}`, 422]),
       ...['x', '1', '1.', '.1', '1.x', '1.2.3', '-1.2', '1.%202', '%201.2', '9'.repeat(40) + '.1'].map((v) => [`before=${v}`, 422]),
       ...['%ff', 'a'.repeat(1025), '%F0%9F%98%80'.repeat(257)].map((v) => [`q=${v}`, 400]),

@@ -25,7 +25,7 @@ chmodSync(recordDir, 0o777);                                // the program may r
 after(() => rmSync(recordDir, { recursive: true, force: true }));
 const recordFile = path.join(recordDir, 'record');
 const record = () => (existsSync(recordFile) ? readFileSync(recordFile, 'utf8').split('\n').filter((l) => l && l !== 'startup') : []);
-const events = { app: 'events', env: { EVENTS_RECORD: recordFile } };
+const events = { app: 'events', env: { EVENTS_RECORD: recordFile, SANDBOX_WRITE: recordDir } };
 beforeEach(() => { if (existsSync(recordFile)) writeFileSync(recordFile, ''); });
 
 /** Asks until the record has a line like this. */

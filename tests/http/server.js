@@ -197,7 +197,8 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
   mkdirSync(dir, { recursive: true });
   const db = settings.PARLEY_DB ?? path.join(dir, 'parley.db');
   const file = path.join(dir, 'run.env');
-  writeFileSync(file, settingsText({ PARLEY_DB: db, ...TEST_SETTINGS, ...settings }), { mode: 0o600 });
+  const reporting = process.env.PARLEY_TEST_BUILD ? { SANDBOX_WRITE: dir } : {};    // a sanitizer opens its report late
+  writeFileSync(file, settingsText({ PARLEY_DB: db, ...TEST_SETTINGS, ...reporting, ...settings }), { mode: 0o600 });
   chmodSync(file, 0o600);
   const htpasswd = path.join(dir, 'htpasswd');
   if (auth) {
@@ -339,6 +340,8 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
     if (s.exit && !s.ending) problems.push(`${server} had ended before it was asked to: ${JSON.stringify(s.exit)}`);
     if (!s.exit) s.child.kill('SIGTERM');
     try { await within(15, s.exited, `the end of ${server}`); } catch (e) { problems.push(e.message); s.child.kill('SIGKILL'); await s.exited; }
+    // lighttpd that is told to end while it starts another worker in place of one that was killed forgets the new one
+    if (hosting === 'lighttpd-fastcgi') for (const [pid, w] of programs()) if (!mine.some((m) => m.pid === pid)) { mine.push({ pid, start: w.start }); try { process.kill(pid, 'SIGTERM'); } catch { /* gone */ } }
     // processes that outlive the server by design, to finish their answers, are asked to stop as an administrator would
     if (mode !== 'fastcgi') for (const pid of s.workerPids()) { try { process.kill(pid, 'SIGTERM'); } catch { /* gone */ } }
     for (const w of mine) {

@@ -32,6 +32,31 @@ static void ten_thousand_ids_are_all_different(void **state)
         assert_string_not_equal(ids[i - 1], ids[i]);
 }
 
+static void write_ids(FILE *out, void *arg)
+{
+    (void)arg;
+    char id[ID_BYTES];
+    for (int i = 0; i < 50; i++)
+        (void)fprintf(out, "%s\n", id_new(id) ? id : "none");
+}
+
+static void processes_of_one_parent_do_not_repeat_each_other(void **state)
+{
+    (void)state;
+    static char first[4096];
+    char id[ID_BYTES];
+    assert_true(id_new(id)); /* so that the children have whatever there is to have from their parent */
+    (void)snprintf(first, sizeof first, "%s", in_child(write_ids, NULL));
+    const char *second = in_child(write_ids, NULL);
+    for (const char *line = first; *line != '\0'; line += ID_LEN + 1) {
+        char one[ID_BYTES];
+        (void)snprintf(one, sizeof one, "%.*s", ID_LEN, line);
+        assert_true(id_valid(one));
+        assert_null(strstr(second, one));
+        assert_null(strstr(second, one + 10)); /* nor the random part of one */
+    }
+}
+
 static void ids_grow_with_time(void **state)
 {
     (void)state;
@@ -105,6 +130,7 @@ static void the_monotonic_clock_counts_a_sleep(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_new_id_is_valid),
     cmocka_unit_test(ten_thousand_ids_are_all_different),
+    cmocka_unit_test(processes_of_one_parent_do_not_repeat_each_other),
     cmocka_unit_test(ids_grow_with_time),
     cmocka_unit_test(all_random_characters_vary),
     cmocka_unit_test(other_forms_are_no_ids),

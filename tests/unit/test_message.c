@@ -1,5 +1,6 @@
 /*
  * Tests of src/store/message.h: turns, the tree, history, Stop, lost answers, and that nobody reads another's messages.
+ * What comes again or goes on is in test_message_again.c.
  */
 #include "store.h"
 
@@ -459,18 +460,33 @@ static void age_answers(int seconds)
     (void)sql(text);
 }
 
+static enum outcome mark_lost(int64_t user, const struct message_begin *turn, int64_t seen_at, const char *text)
+{
+    struct failure failure = {0};
+    struct message_lost lost = {.user = user, .id = turn->answer, .process = PROCESS, .seen_at = seen_at, .content = text, .content_len = strlen(text), .reasoning = "hmmm",
+                                .reasoning_len = 2, .events = "[]", .layout = "n1", .error_code = "interrupted", .error_message = "gone"};
+    return message_mark_lost(&lost, &failure);
+}
+
 static void an_answer_lost_with_its_process_is_marked_interrupted(void **state)
 {
     (void)state;
-    int64_t user = new_user();
+    int64_t user = new_user(), other = new_user();
     struct failure failure = {0};
     struct message_begin lost = turn_of(user, NULL, NULL, "q");
     assert_int_equal(begin(&lost, &failure), OUTCOME_OK);
-    age_answers(MESSAGE_LOST_AFTER_MS / 1000 - 5);
+    age_answers(MESSAGE_LOST_AFTER_MS / 1000 + 5);
+    int64_t seen_at = sql("SELECT seen_at FROM messages WHERE status = 'streaming'");
+    assert_int_equal(mark_lost(user, &lost, seen_at - 1, "heard of since"), OUTCOME_OK);
+    assert_int_equal(mark_lost(other, &lost, seen_at, "another's"), OUTCOME_OK);
     assert_string_equal(messages_of(user, lost.conversation), "[user done q][assistant streaming ]");
-    age_answers(10);
-    assert_string_equal(messages_of(user, lost.conversation), "[user done q][assistant interrupted ]");
-    assert_int_equal(sql("SELECT count(*) FROM messages WHERE error_code = 'interrupted' AND finished_at IS NOT NULL"), 1);
+    assert_int_equal(mark_lost(user, &lost, seen_at, "what 世界"), OUTCOME_OK);
+    assert_int_equal(mark_lost(user, &lost, seen_at, "twice"), OUTCOME_OK);
+    assert_string_equal(messages_of(user, lost.conversation), "[user done q][assistant interrupted what 世界]");
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE error_code = 'interrupted' AND error_message = 'gone' AND finished_at = seen_at AND reasoning = 'hm' "
+                         "AND events = '[]' AND layout = 'n1'"), 1);
+    assert_string_equal(titles_of(user, "世界"), "[q]");
+    assert_index_is_whole();
 }
 
 static void a_lost_answer_does_not_keep_others_out(void **state)
@@ -482,6 +498,10 @@ static void a_lost_answer_does_not_keep_others_out(void **state)
     assert_int_equal(begin(&lost, &failure), OUTCOME_OK);
     age_answers(MESSAGE_LOST_AFTER_MS / 1000 + 5);
     struct message_begin next = turn_of(user, lost.conversation, NULL, "q2");
+    assert_int_equal(begin(&next, &failure), OUTCOME_BUSY);
+    assert_string_equal(next.busy, lost.answer); /* for who can find out that it is lost */
+    assert_int_equal(mark_lost(user, &lost, sql("SELECT seen_at FROM messages WHERE status = 'streaming'"), ""), OUTCOME_OK);
+    next = turn_of(user, lost.conversation, NULL, "q2");
     assert_int_equal(begin(&next, &failure), OUTCOME_OK);
 }
 
@@ -492,13 +512,14 @@ static void an_answer_taken_for_lost_can_still_end_well(void **state)
     struct failure failure = {0};
     struct message_begin slow = turn_of(user, NULL, NULL, "q");
     assert_int_equal(begin(&slow, &failure), OUTCOME_OK);
-    age_answers(MESSAGE_LOST_AFTER_MS / 1000 + 5);
-    assert_string_equal(messages_of(user, slow.conversation), "[user done q][assistant interrupted ]");
+    assert_int_equal(mark_lost(user, &slow, sql("SELECT seen_at FROM messages WHERE status = 'streaming'"), "la"), OUTCOME_OK);
+    assert_string_equal(messages_of(user, slow.conversation), "[user done q][assistant interrupted la]");
     assert_int_equal(end_turn_as(slow.answer, "done", "late"), OUTCOME_OK);
     assert_string_equal(messages_of(user, slow.conversation), "[user done q][assistant done late]");
     char text[500] = "";
     assert_int_equal(message_list(user, slow.conversation, keep_row, text, &failure), OUTCOME_OK);
     assert_lacks(text, "interrupted");
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE layout IS NOT NULL OR events IS NOT NULL OR error_message IS NOT NULL"), 0);
 }
 
 /* SQLite gives the row numbers of deleted rows to new ones. */

@@ -49,6 +49,16 @@ static void a_long_sentence_is_cut_between_characters(void **state)
     }
 }
 
+static void a_sentence_is_utf8_whatever_it_quotes(void **state)
+{
+    (void)state;
+    struct failure failure;
+    (void)fail(&failure, OUTCOME_BAD_FIELD, "There is no provider called \"%s\".", "a\x92\xE2\x82");
+    assert_string_equal(failure.message, "There is no provider called \"a???\".");
+    (void)fail(&failure, OUTCOME_BAD_FIELD, "\"%.*s\" is unknown, é is fine.", 4, "ab€");
+    assert_string_equal(failure.message, "\"ab??\" is unknown, é is fine.");
+}
+
 static void secrets_do_not_show_in_sentences_not_even_cut(void **state)
 {
     (void)state;
@@ -82,12 +92,48 @@ static void usage_is_written_as_far_as_it_is_known(void **state)
                         "\"completion_tokens_details\":{\"reasoning_tokens\":3}}");
 }
 
+static void a_code_names_the_first_outcome_that_has_it(void **state)
+{
+    (void)state;
+    static const char *const unknown[] = {"", "ok", "no_such_code", "BUSY", "busy ", "stoppe"};
+    for (int i = OUTCOME_OK + 1; i < OUTCOME_COUNT; i++) {
+        enum outcome found = outcome_find(outcome_code((enum outcome)i));
+        if (i == OUTCOME_DETACHED)
+            continue;
+        assert_string_equal(outcome_code(found), outcome_code((enum outcome)i));
+        assert_true((int)found <= i);
+    }
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+        assert_int_equal(outcome_find(unknown[i]), OUTCOME_INTERNAL);
+    assert_int_equal(outcome_find("interrupted"), OUTCOME_LOST);
+    assert_int_equal(outcome_find("provider_timeout"), OUTCOME_PROVIDER_TIMEOUT);
+}
+
+static void usage_adds_up_as_far_as_it_is_known(void **state)
+{
+    (void)state;
+    struct usage sum = usage_none(), none = usage_none(), one = {5, -1, 0, -1, false, -1}, two = {1, 7, -1, 2, true, 0.25};
+    usage_add_up(&sum, &none);
+    assert_string_equal(written(sum), "null");
+    usage_add_up(&sum, &one);
+    assert_true(sum.prompt_tokens == 5 && sum.completion_tokens == USAGE_UNKNOWN && sum.cached_tokens == 0 && sum.reasoning_tokens == USAGE_UNKNOWN);
+    assert_true(!sum.estimated && sum.cost < 0);
+    usage_add_up(&sum, &two);
+    assert_true(sum.prompt_tokens == 6 && sum.completion_tokens == 7 && sum.cached_tokens == 0 && sum.reasoning_tokens == 2 && sum.estimated && sum.cost == 0.25);
+    usage_add_up(&sum, &two);
+    usage_add_up(&sum, &none);
+    assert_true(sum.prompt_tokens == 7 && sum.completion_tokens == 14 && sum.cached_tokens == 0 && sum.reasoning_tokens == 4 && sum.estimated && sum.cost == 0.5);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_outcome_has_a_status_and_a_code),
     cmocka_unit_test(a_failure_is_filled_and_its_outcome_returned),
     cmocka_unit_test(a_long_sentence_is_cut_between_characters),
+    cmocka_unit_test(a_sentence_is_utf8_whatever_it_quotes),
     cmocka_unit_test(secrets_do_not_show_in_sentences_not_even_cut),
     cmocka_unit_test(usage_is_written_as_far_as_it_is_known),
+    cmocka_unit_test(a_code_names_the_first_outcome_that_has_it),
+    cmocka_unit_test(usage_adds_up_as_far_as_it_is_known),
 };
 
 UNIT_MAIN(tests)

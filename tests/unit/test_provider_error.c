@@ -233,6 +233,39 @@ static void broken_connections_are_classified(void **state)
     }
 }
 
+static const char *sentence_of(const struct provider_error *error)
+{
+    static struct failure failure;
+    failure = (struct failure){0};
+    (void)provider_error_fail(error, &failure);
+    return failure.message;
+}
+
+static void a_refused_certificate_is_told_by_its_fault_and_not_tried_again(void **state)
+{
+    (void)state;
+    static const char *const words[] = {[CERTIFICATE_EXPIRED] = "expired, or the clock", [CERTIFICATE_NOT_YET_VALID] = "not valid yet, so the clock",
+                                        [CERTIFICATE_OF_NOBODY] = "authority", [CERTIFICATE_OF_ANOTHER] = "another name"};
+    for (int fault = CERTIFICATE_NO_FAULT; fault <= CERTIFICATE_OF_ANOTHER; fault++) {
+        struct exchange exchange = {.end = EXCHANGE_NO_CONNECT, .certificate = (enum certificate_fault)fault, .retry_after_ms = -1, .should_retry = -1};
+        struct provider_error error;
+        provider_error_read(&error, &exchange, "", 0);
+        assert_int_equal(error.outcome, OUTCOME_PROVIDER_UNREACHABLE);
+        assert_int_equal(error.retry, fault == CERTIFICATE_NO_FAULT);
+        assert_contains(sentence_of(&error), fault == CERTIFICATE_NO_FAULT ? "cannot be reached." : words[fault]);
+    }
+}
+
+static void a_clock_that_differs_is_named(void **state)
+{
+    (void)state;
+    struct provider_error error = read_answer(403, "{\"message\":\"Signature not yet current: 20260101T010000Z is still later than 20260101T000000Z\"}");
+    assert_int_equal(error.outcome, OUTCOME_PROVIDER_AUTH);
+    assert_contains(sentence_of(&error), "clock");
+    error = read_answer(403, "{\"message\":\"The security token included in the request is invalid.\"}");
+    assert_null(strstr(sentence_of(&error), "clock"));
+}
+
 static void a_redirect_is_an_error_that_says_so(void **state)
 {
     (void)state;
@@ -296,6 +329,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_parameter_complained_about_is_named),
     cmocka_unit_test(should_retry_decides_but_not_over_quota),
     cmocka_unit_test(broken_connections_are_classified),
+    cmocka_unit_test(a_refused_certificate_is_told_by_its_fault_and_not_tried_again),
+    cmocka_unit_test(a_clock_that_differs_is_named),
     cmocka_unit_test(a_redirect_is_an_error_that_says_so),
     cmocka_unit_test(errors_are_told_from_pieces_of_an_answer),
     cmocka_unit_test(every_kind_has_a_sentence_for_the_user),

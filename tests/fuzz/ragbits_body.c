@@ -1,0 +1,37 @@
+/*
+ * A fuzz target: the body of POST /api/chat, with the readers of src/api/ragbits.c.
+ */
+#include "../../src/api/ragbits.c"
+#include "fuzz.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    fuzz_settings();
+    const char *why = NULL;
+    char *text = fuzz_bytes(data + 1, size - 1);
+    json_object *body = json_read(text, size - 1, &why);
+    if (why == NULL && json_object_is_type(body, json_type_object)) {
+        struct ragbits_body chat = {0};
+        struct messages messages;
+        struct failure failure = {0};
+        messages_init(&messages);
+        enum outcome outcome = read_fields(body, &chat, &failure);
+        if (outcome == OUTCOME_OK)
+            outcome = read_history(&chat, &messages, &failure);
+        if (outcome == OUTCOME_OK && messages.count > 0)
+            outcome = messages_add_question(&messages, chat.message, strlen(chat.message), &failure);
+        if (outcome == OUTCOME_OK && messages.count > 0)
+            outcome = messages_check(&messages, "history", &failure);
+        fuzz_check_failure(outcome, &failure);
+        insist(outcome != OUTCOME_OK || chat.message_id == NULL || (strlen(chat.message_id) <= LIMIT_ID_BYTES && body_is_plain(chat.message_id)));
+        insist(messages.count <= LIMIT_PAST_MESSAGES + 1);
+        for (size_t i = 0; i < messages.count; i++)
+            insist(messages.list[i].content != NULL && utf8_valid(messages.list[i].content, messages.list[i].content_len));
+        messages_free(&messages);
+    }
+    json_object_put(body);
+    free(text);
+    return 0;
+}
