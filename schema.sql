@@ -75,7 +75,7 @@ CREATE TABLE messages (
     metadata          TEXT NOT NULL DEFAULT '{}',  -- a JSON object that came with the message
     attachments       TEXT,                        -- of a question: what came with it, a JSON array of {type, url}; NULL: nothing
     process           TEXT,                        -- which process makes the answer
-    seen_at           INTEGER,                     -- its heartbeat; a streaming answer whose heartbeat is old was lost with its process
+    seen_at           INTEGER,                     -- its heartbeat; where a process has no lock (network file systems), an old one of a streaming answer says that it was lost
     stop              INTEGER NOT NULL DEFAULT 0,  -- 1: the user pressed Stop; the process that makes the answer reads it
     address           TEXT,                        -- of a streaming answer: from where it was asked for, to count by; NULL: finished, or not counted
     detached          INTEGER NOT NULL DEFAULT 0,  -- 1: nobody followed the answer from its beginning, so its stream can be read from there at any time

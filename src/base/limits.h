@@ -99,6 +99,7 @@ enum {
     LIMIT_LOOP_EVENTS = 256,                  /* readiness events taken from the kernel at once */
     LIMIT_STORE_READERS = 8,                  /* connections of a process that only read */
     LIMIT_JOURNAL_BYTES = 16 * 1024 * 1024,   /* of running answers that are written to the database at once */
+    LIMIT_MIRROR_BYTES = 3 * LIMIT_ANSWER_BYTES + LIMIT_EVENTS_BYTES, /* read of an answer's row and journal: what was written is, also when less is allowed by now */
     LIMIT_STATEMENTS = 128,                   /* prepared statements kept by one connection */
     LIMIT_RESERVE_BYTES = 1024 * 1024,        /* room that is kept for deleting when the disk is full: some conversations' worth of WAL */
     LIMIT_HISTORY_MESSAGES = 1000,            /* upper bound of the setting HISTORY_MESSAGES */

@@ -47,8 +47,8 @@ struct answer *live_find(int64_t user, const char *conversation, const char *id)
 /* Whether this process makes an answer, or has yet to store its end. */
 bool live_knows(const char *id);
 
-/* The stored answers that are being made, each with a reference, in a list to be freed with mem_free(): waits until any answer is made, and gives an empty list when that is not stored. NULL: the program ends, or there is no memory for
-   the list; live_is_ending() tells which. */
+/* The stored answers that are being made, each with a reference, in a list to be freed with mem_free(): waits until any answer is made, and gives an empty list when that is not
+   stored. NULL: the program ends, or there is no memory for the list; live_is_ending() tells which. */
 struct answer **live_hold_all(size_t *count);
 bool live_is_ending(void);
 

@@ -57,7 +57,8 @@ static enum outcome mark(const struct mirror *mirror, struct failure *failure)
         .error_message = why,
     };
     lost.content = answer_shown(answer, &lost.content_len);
-    enum outcome outcome = message_mark_lost(&lost, failure);
+    bool is_whole = (events == NULL || lost.events != NULL) && (steps == NULL || lost.steps != NULL); /* else the journal has to stay */
+    enum outcome outcome = is_whole ? message_mark_lost(&lost, failure) : fail_no_memory(failure);
     json_object_put(events);
     json_object_put(steps);
     mem_free(layout);

@@ -15,9 +15,6 @@
 #include "live.h"
 #include "stream.h"
 
-/* Texts of a journal, thinking, events, and what stands beside them: what was written is read, also when less is allowed by now. */
-#define MOST_READ ((size_t)LIMIT_ANSWER_BYTES * 3 + LIMIT_EVENTS_BYTES)
-
 /* What is read goes through a copy: a unit of work of the database may not wait for the event loop. */
 struct stretch {
     int64_t pos;
@@ -132,7 +129,7 @@ static void add_all(void *arg)
 /* Reads the answer from a position on. */
 static enum outcome read_from(struct reading *reading, int64_t pos, struct failure *failure)
 {
-    buf_init(&reading->bytes, MOST_READ);
+    buf_init(&reading->bytes, LIMIT_MIRROR_BYTES);
     enum outcome outcome = journal_read(reading->mirror->user, reading->id, pos, take_message, take_row, reading, failure);
     if (outcome != OUTCOME_OK)
         return outcome;

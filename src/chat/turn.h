@@ -63,8 +63,8 @@ typedef enum outcome turn_maker(struct making *making, struct failure *failure);
 /* Who makes answers from now on, and who titles (NULL: nobody but TITLE_MODEL): writes at most `size` bytes to `title`, and says whether it has. Before the first turn. */
 void turn_use(turn_maker *maker, bool (*titler)(const char *message, char *title, size_t size));
 
-/* Runs a turn to its end: blocks until the answer is stored. A question whose key was used before is given the answer of that time. The request is given to the answer as soon as the question is stored: OUTCOME_DETACHED, everything, failures too, has
-   been or will be told to the client there. Before that, *failure is filled. `with_usage`: see struct stream. */
+/* Runs a turn to its end: blocks until the answer is stored. A question whose key was used before is given the answer of that time. The request is given to the answer as soon as the
+   question is stored: OUTCOME_DETACHED, everything, failures too, has been or will be told to the client there. Before that, *failure is filled. `with_usage`: see struct listener. */
 enum outcome turn_run(const struct turn *turn, struct request *request, const struct dialect *dialect, bool with_usage, struct failure *failure);
 
 #endif

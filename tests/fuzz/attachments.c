@@ -37,11 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
-    const char *why = NULL;
-    char *text = fuzz_bytes(data + 1, size - 1), *url = fuzz_text(data + 1, size - 1);
-    json_object *list = json_read(text, size - 1, &why);
+    char *url = fuzz_text(data + 1, size - 1);
+    json_object *list = fuzz_json(data, size, json_type_array);
     struct completion_image image;
-    if (json_object_is_type(list, json_type_array)) {
+    if (list != NULL) {
         struct failure failure = {0};
         struct completion_image *images = NULL;
         size_t count = 0;
@@ -58,7 +57,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (attachments_read_url(url, &image))
         insist(is_base64(image.base64) && image.base64_len == strlen(image.base64));
     json_object_put(list);
-    free(text);
     free(url);
     return 0;
 }

@@ -24,10 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     fuzz_settings();
     settings.config_file = "/nowhere/parley.json";
-    char *text = fuzz_bytes(data + 1, size - 1);
-    const char *why = NULL;
-    json_object *rows = json_read(text, size - 1, &why);
-    size_t most = json_object_is_type(rows, json_type_array) ? json_object_array_length(rows) : 0;
+    json_object *rows = fuzz_json(data, size, json_type_array);
+    size_t most = rows != NULL ? json_object_array_length(rows) : 0;
     for (size_t i = 0; i < most; i++) {
         struct catalogue_provider provider;
         if (!read_row(&provider, json_object_array_get_idx(rows, i)))
@@ -40,6 +38,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_address(&provider, data[0] % 2 == 0 ? "" : "http://127.0.0.1:1/v1");
     }
     json_object_put(rows);
-    free(text);
     return 0;
 }

@@ -26,10 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     fuzz_settings();
     settings.max_message_chars = data[0] % 4 == 0 ? 10 : 100000;
-    const char *why = NULL;
-    char *text = fuzz_bytes(data + 1, size - 1);
-    json_object *body = json_read(text, size - 1, &why);
-    if (why == NULL && json_object_is_type(body, json_type_object)) {
+    json_object *body = fuzz_json(data, size, json_type_object);
+    if (body != NULL) {
         struct chat_body chat = {.temperature = settings.temperature, .max_tokens = settings.max_tokens, .stream = true};
         struct failure failure = {0};
         enum outcome outcome = read_fields(body, &chat, &failure);
@@ -38,6 +36,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check(&chat);
     }
     json_object_put(body);
-    free(text);
     return 0;
 }

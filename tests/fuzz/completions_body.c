@@ -57,10 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     fuzz_settings();
-    const char *why = NULL;
-    char *text = fuzz_bytes(data + 1, size - 1);
-    json_object *body = json_read(text, size - 1, &why);
-    if (why == NULL && json_object_is_type(body, json_type_object)) {
+    json_object *body = fuzz_json(data, size, json_type_object);
+    if (body != NULL) {
         struct completion_body completion = {.turn = turn_none()};
         struct failure failure = {0};
         messages_init(&completion.messages);
@@ -79,6 +77,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         mem_free(completion.tools);
     }
     json_object_put(body);
-    free(text);
     return 0;
 }

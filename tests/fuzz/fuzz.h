@@ -64,6 +64,19 @@ static inline char *fuzz_utf8(const uint8_t *data, size_t size)
     return copy;
 }
 
+/* What comes after an input's first byte, where it is JSON of a type; else NULL. A new reference. */
+static inline json_object *fuzz_json(const uint8_t *data, size_t size, json_type type)
+{
+    const char *why = NULL;
+    char *text = fuzz_bytes(data + 1, size - 1);
+    json_object *value = json_read(text, size - 1, &why);
+    free(text);
+    if (why == NULL && json_object_is_type(value, type))
+        return value;
+    json_object_put(value);
+    return NULL;
+}
+
 /* Takes the line at *at off the input, without its LF: a C string of its own. */
 static inline char *fuzz_line(const uint8_t **at, size_t *left)
 {

@@ -10,10 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     fuzz_settings();
     log_set_level((enum log_level)(LOG_ERROR + 1));
-    const char *why = NULL;
-    char *text = fuzz_bytes(data + 1, size - 1);
-    json_object *list = json_read(text, size - 1, &why);
-    size_t n = json_object_is_type(list, json_type_array) ? json_object_array_length(list) : 0;
+    json_object *list = fuzz_json(data, size, json_type_array);
+    size_t n = list != NULL ? json_object_array_length(list) : 0;
     n = n < LIMIT_HOOKS ? n : LIMIT_HOOKS;
     for (size_t i = 0; i < n; i++)
         read_hook(json_object_array_get_idx(list, i), i + 1);
@@ -27,6 +25,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     count = 0;
     trouble[0] = '\0';
     json_object_put(list);
-    free(text);
     return 0;
 }
