@@ -1,0 +1,33 @@
+// Runs before anything is painted (a classic script in the head): colour scheme, language and direction, and the site's theme if it had one last time.
+// Neighbours: settings.js keeps the choices; i18n.js gets the texts; look.js asks the server whether there is a theme and remembers it.
+// Leaves out: everything that can wait.
+
+(() => {
+  const root = document.documentElement;
+  const languages = ["en", "de", "fr", "es", "zh", "ar"];
+
+  function stored(key) {
+    try {
+      return JSON.parse(localStorage.getItem(key) ?? "null") ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  const settings = stored("parley.settings");
+  if (settings.scheme === "light" || settings.scheme === "dark") root.dataset.theme = settings.scheme;
+
+  const wanted = [settings.language, ...(navigator.languages ?? [])].filter(Boolean).map((tag) => tag.toLowerCase().split("-")[0]);
+  root.lang = wanted.find((tag) => languages.includes(tag)) ?? "en";
+  root.dir = root.lang === "ar" ? "rtl" : "ltr";
+
+  const look = stored("parley.look");
+  if (look.theme) {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = look.theme;
+    link.id = "theme";
+    link.setAttribute("blocking", "render");
+    document.head.append(link);
+  }
+})();
