@@ -111,10 +111,10 @@ static bool await_readers(void)
 /* Saves what only the connections have whose files were moved. One of them does so for all, the writer if there is one. */
 static bool leave_files(struct failure *failure)
 {
-    if (store.writer != NULL && store.writer->is_placed)
+    if (store.writer != NULL && files_have_wal(store.writer))
         return files_leave(store.writer, failure);
     for (struct db *db = store.free_readers; db != NULL; db = db->next)
-        if (db->is_placed)
+        if (files_have_wal(db))
             return files_leave(db, failure);
     return true;
 }
@@ -175,11 +175,12 @@ static struct db *begin_writing(struct failure *failure)
         if (standing == STANDING_GOOD)
             return writer;
         db_roll_back(writer);
-        if (standing == STANDING_FAILED) {
-            drop_if_broken(writer);
+        if (standing == STANDING_MOVED)
+            files_note_moved();
+        writer->broken |= standing == STANDING_UNSURE;
+        drop_if_broken(writer);
+        if (standing == STANDING_FAILED)
             return NULL;
-        }
-        files_note_moved();
     }
     (void)files_refuse(failure);
     return NULL;

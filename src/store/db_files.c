@@ -181,18 +181,30 @@ bool files_are_lost(struct failure *failure)
 
 /* --- when a transaction begins ------------------------------------------------------------------------------------ */
 
-/* Whether another file stands where ours was. One that was not there yet is ours from now on: a database in a rollback journal's mode, as backups are, has no WAL and shm until
-   it is written to. */
-static bool is_other(struct place *ours, struct place now)
+/* Whether other files stand where ours were. */
+static bool are_other(const struct files *ours, const struct files *now)
 {
-    if (ours->inode == 0)
-        *ours = now;
-    return !is_same(*ours, now);
+    return !is_same(ours->database, now->database) || (ours->wal.inode != 0 && (!is_same(ours->wal, now->wal) || !is_same(ours->shm, now->shm)));
 }
 
-static bool are_other(struct files *ours, const struct files *now)
+/* The WAL that a connection has open, wherever that stands by now; NULL: none. */
+static sqlite3_file *wal_of(const struct db *db)
 {
-    return is_other(&ours->database, now->database) || is_other(&ours->wal, now->wal) || is_other(&ours->shm, now->shm);
+    sqlite3_file *wal = NULL; /* with a rollback journal: that one, which is open only while something is written */
+    if (sqlite3_file_control(db->connection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK || wal == NULL || wal->pMethods == NULL)
+        return NULL;
+    return wal;
+}
+
+bool files_have_wal(const struct db *db)
+{
+    return db->is_placed && db->files.wal.inode != 0;
+}
+
+/* Whether all that a connection has open is known. One that had no WAL gets one when somebody else has put the database into that mode. */
+static bool is_settled(const struct db *db)
+{
+    return db->is_placed && (files_have_wal(db) || wal_of(db) == NULL);
 }
 
 /* Whether the database that a connection has open is the one at the path. SQLite knows the inode of the file that it has open, and compares it with the one at the real path. */
@@ -209,9 +221,10 @@ static bool differ(struct place known_one, struct place now)
     return known_one.inode != 0 && now.inode != 0 && !is_same(known_one, now);
 }
 
-bool files_are_ours(const struct db *db)
+bool files_are_ours(struct db *db)
 {
     struct files now = files_of(db); /* outside a transaction: another thread may be making WAL and shm right now */
+    db->found = now;
     if (!is_at_path(db, now.database))
         return false;
     pthread_mutex_lock(&known.lock);
@@ -221,34 +234,51 @@ bool files_are_ours(const struct db *db)
     return good;
 }
 
-/* Gives a connection the files that it has open, of which `now` was found at the paths. False: they are not those of the other connections. Within this process SQLite shares the
-   shm between all that have the database open, whatever WAL they found at the path: two WALs would be mixed. */
-static bool place_connection(struct db *db, const struct files *now)
+/* Notes the files that a connection has open, unless they are not those of the other connections. Within this process SQLite shares the shm between all that have the database open,
+   whatever WAL they found at the path: two WALs would be mixed. */
+static bool note_place(struct db *db, const struct files *own)
 {
-    if (!is_at_path(db, now->database))
-        return false;
     pthread_mutex_lock(&known.lock);
-    struct files ours = known.files;
-    bool good = db->generation == known.generation && !are_other(&ours, now);
+    struct files *ours = &known.files;
+    bool good = db->generation == known.generation && !differ(ours->database, own->database) && !differ(ours->wal, own->wal) && !differ(ours->shm, own->shm);
     if (good) {
-        known.files = db->files = ours;
+        ours->database = own->database;
+        if (own->wal.inode != 0)
+            *ours = *own;
+        if (!db->is_placed)
+            known.placed++;
+        db->files = *own;
         known.had_file = db->is_placed = true;
-        known.placed++;
     }
     pthread_mutex_unlock(&known.lock);
     return good;
+}
+
+/* Gives a connection the files that it has open, of which `now` was found at the paths. A WAL that stood there before the connection was opened and stands there still is the one that
+   it has: while it has the database open, nobody who has the same one takes the WAL away. */
+static enum standing place_connection(struct db *db, const struct files *now)
+{
+    struct files own = {.database = now->database};
+    if (!is_at_path(db, now->database))
+        return STANDING_MOVED;
+    if (wal_of(db) != NULL) {
+        own = *now;
+        if (own.wal.inode == 0 || own.shm.inode == 0 || differ(db->found.wal, own.wal))
+            return STANDING_UNSURE;
+    }
+    return note_place(db, &own) ? STANDING_GOOD : STANDING_MOVED;
 }
 
 bool files_let_go(const struct db *db)
 {
     if (!db->is_placed)
         return false;
-    struct files now = files_of(db), ours = db->files;
+    struct files now = files_of(db);
     pthread_mutex_lock(&known.lock);
     if (--known.placed == 0)
         known.files.wal = known.files.shm = (struct place){0};
     pthread_mutex_unlock(&known.lock);
-    return !are_other(&ours, &now);
+    return is_settled(db) && !are_other(&db->files, &now);
 }
 
 static enum standing refuse_newer(int64_t version, struct failure *failure)
@@ -275,8 +305,9 @@ enum standing files_look(struct db *db, struct failure *failure)
     if (db_failed(db, failure))
         return STANDING_FAILED;
     struct files now = files_of(db);
-    if (!db->is_placed ? !place_connection(db, &now) : are_other(&db->files, &now))
-        return STANDING_MOVED;
+    enum standing standing = !is_settled(db) ? place_connection(db, &now) : are_other(&db->files, &now) ? STANDING_MOVED : STANDING_GOOD;
+    if (standing != STANDING_GOOD)
+        return standing;
     return version > SCHEMA_VERSION ? refuse_newer(version, failure) : version < SCHEMA_VERSION ? STANDING_MOVED : STANDING_GOOD;
 }
 
@@ -287,15 +318,18 @@ bool files_are_there(const struct db *db)
 
 /* --- when others have taken the place of ours --------------------------------------------------------------------- */
 
-/* How many bytes the WAL has that the connection has open, wherever that stands by now. */
+/* How many bytes are in the WAL that the connection has open. */
 static sqlite3_int64 wal_size(const struct db *db)
 {
-    sqlite3_file *wal = NULL;
+    sqlite3_file *wal = wal_of(db);
     sqlite3_int64 size = 0;
-    if (sqlite3_file_control(db->connection, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) != SQLITE_OK || wal == NULL || wal->pMethods == NULL ||
-        wal->pMethods->xFileSize(wal, &size) != SQLITE_OK)
-        return 0;
-    return size;
+    return wal != NULL && wal->pMethods->xFileSize(wal, &size) == SQLITE_OK ? size : 0;
+}
+
+/* Whether the database that a connection has open is where it was opened. It may be, though a link leads elsewhere by now. */
+static bool is_at_home(const struct db *db)
+{
+    return is_same(place_of(real_path(db)), db->files.database);
 }
 
 /* Somebody deleted our WAL, and somebody else has begun another for the same database: the two cannot become one again. */
@@ -304,48 +338,66 @@ static void keep_fork(struct db *db)
     char path[PATH_MAX];
     int len = snprintf(path, sizeof path, "%s.fork-%lld.bak", settings.db_path, (long long)clock_unix_ms());
     sqlite3_stmt *statement = NULL;
-    db->error = SQLITE_OK;
     bool good = (size_t)len < sizeof path && db_run(db, "PRAGMA query_only = OFF") && sqlite3_prepare_v2(db->connection, "VACUUM INTO ?1", -1, &statement, NULL) == SQLITE_OK &&
                 sqlite3_bind_text(statement, 1, path, -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(statement) == SQLITE_DONE;
     (void)sqlite3_finalize(statement); /* repeats the error of the step */
     log_error("%s-wal was replaced while it was in use: what was stored since its last checkpoint is %s%s", settings.db_path, good ? "in " : "lost", good ? path : "");
 }
 
-/* Takes the WAL of a database that is no longer there away from the one that has taken its place. The write lock is that of the old files: whoever else had them open waits here,
-   and then finds that it is done. */
-static bool remove_old_wal(struct db *db, struct failure *failure)
+/* Brings what is in the WAL into the database and takes the lock for writing. SQLITE_BUSY: another process does the same, or was faster with a commit. */
+static int lock_empty_wal(struct db *db)
+{
+    int code = sqlite3_wal_checkpoint_v2(db->connection, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db->connection, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (code != SQLITE_OK || wal_size(db) == 0)
+        return code;
+    db_roll_back(db);
+    return SQLITE_BUSY;
+}
+
+/* The same, again and again: all processes find at the same moment that their files were moved, and SQLite lets only one of them at the WAL, without waiting for it. */
+static bool await_empty_wal(struct db *db, struct failure *failure)
+{
+    enum { PAUSE_MS = 10 };
+    int64_t end_ms = clock_mono_ms() + settings.db_busy_ms;
+    int code;
+    while (((code = lock_empty_wal(db)) & 0xFF) == SQLITE_BUSY && clock_mono_ms() < end_ms)
+        clock_sleep_ms(PAUSE_MS);
+    if (code == SQLITE_OK)
+        return true;
+    log_error("the database failed (%d, %s) while leaving files that were moved", code, sqlite3_errmsg(db->connection));
+    (void)store_error(code, failure);
+    return false;
+}
+
+/* Takes the WAL of a database that is no longer there away from whatever comes in its place, also where nothing has come yet. The caller has the lock for writing of the old files:
+   whoever else has them open waits, and then finds, before anything is written, that the WAL is gone. */
+static void remove_old_wal(const struct db *db)
 {
     char path[PATH_MAX];
     const char *wal = sqlite3_filename_wal(real_path(db)), *shm = path_beside(real_path(db), "-shm", path);
-    db->error = SQLITE_OK;
-    if (!db_run(db, "PRAGMA query_only = OFF; BEGIN IMMEDIATE"))
-        return !db_failed(db, failure);
     struct files now = files_of(db);
-    if (now.wal.inode != 0 && is_same(now.wal, db->files.wal) && unlink(wal) != 0)
+    if (is_same(now.wal, db->files.wal) && unlink(wal) != 0)
         log_error("%s, which belongs to a database that was there before, cannot be removed: %s", wal, strerror(errno));
-    if (shm != NULL && now.shm.inode != 0 && is_same(now.shm, db->files.shm))
+    if (shm != NULL && is_same(now.shm, db->files.shm))
         (void)unlink(shm); /* without its WAL it means nothing */
-    db_roll_back(db);
-    return true;
 }
 
 bool files_leave(struct db *db, struct failure *failure)
 {
-    if (db->files.wal.inode == 0)
-        return true;
     struct files now = files_of(db);
-    bool is_replaced = !is_same(now.database, db->files.database);
-    if (wal_size(db) > 0) {
-        if (!is_replaced && !is_same(now.wal, db->files.wal) && size_of(sqlite3_filename_wal(real_path(db))) > 0) {
-            keep_fork(db);
-            return true;
-        }
-        int code = sqlite3_wal_checkpoint_v2(db->connection, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-        if (code != SQLITE_OK) {
-            log_error("the database failed (%d, %s) while leaving files that were moved", code, sqlite3_errmsg(db->connection));
-            (void)store_error(code, failure);
-            return false;
-        }
+    db->error = SQLITE_OK;
+    if (is_at_home(db) && !is_same(now.wal, db->files.wal) && wal_size(db) > 0 && size_of(sqlite3_filename_wal(real_path(db))) > 0) {
+        keep_fork(db);
+        return true;
     }
-    return !is_replaced || now.database.inode == 0 || remove_old_wal(db, failure);
+    if (!db_run(db, "PRAGMA query_only = OFF"))
+        return !db_failed(db, failure);
+    if (!await_empty_wal(db, failure))
+        return false;
+    if (!is_at_home(db))
+        remove_old_wal(db);
+    db_roll_back(db);
+    return true;
 }

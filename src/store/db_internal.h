@@ -32,7 +32,8 @@ struct db {
     int error;          /* SQLite's code of the first error in this unit of work */
     bool broken;        /* after an error of the file, the disk or memory a connection is not trusted again */
     int64_t generation; /* of the files: db_files.c */
-    bool is_placed;     /* `files` is known: those that the connection has open */
+    struct files found; /* stood at the paths when it was opened; SQLite opens the WAL later, with the first read, by its name */
+    bool is_placed;     /* `files` is known: those that the connection has open. A database in a rollback journal's mode, as backups are, has no WAL and shm */
     struct files files;
     struct query queries[LIMIT_STATEMENTS];
     size_t query_count;
@@ -56,6 +57,7 @@ void db_roll_back(struct db *db);
 enum standing {
     STANDING_GOOD,
     STANDING_MOVED,  /* other files are there, or none, or those of an older version: to be opened anew */
+    STANDING_UNSURE, /* the WAL was exchanged while the connection was being opened: which one it has nobody knows. To be opened once more */
     STANDING_FAILED, /* *failure is filled */
 };
 
@@ -64,7 +66,7 @@ bool files_are_lost(struct failure *failure);
 
 /* Whether a connection, of which nothing but the database file is open yet, has the one that all connections of its generation have, and will find their WAL. SQLite would take the
    -wal that stands at the path for the file's own. */
-bool files_are_ours(const struct db *db);
+bool files_are_ours(struct db *db);
 
 /* What became of the files of a connection on which a transaction has just begun. */
 enum standing files_look(struct db *db, struct failure *failure);
@@ -72,8 +74,11 @@ enum standing files_look(struct db *db, struct failure *failure);
 /* Whether the file that a connection writes to is still the database, after a commit. */
 bool files_are_there(const struct db *db);
 
-/* Before the connections whose files were moved are closed, by one of them that was used: what is only in its WAL goes into the database that it belongs to, wherever that is by
-   now. False, with *failure filled: not yet. */
+/* Whether a connection is known to have a WAL open, and which. */
+bool files_have_wal(const struct db *db);
+
+/* Before the connections whose files were moved are closed, by one of them that has a WAL: what is only in that goes into the database that it belongs to, wherever that is by now,
+   and the WAL is taken from the path, where whatever database comes next would be given it. False, with *failure filled: not yet. */
 bool files_leave(struct db *db, struct failure *failure);
 
 /* Other files stand where ours did: noted by whoever finds it, and true until all connections are closed and the next generation begins. */

@@ -220,6 +220,52 @@ static void deleted_files_beside_the_database_cost_nothing(void **state)
     assert_int_equal(number_in(store_path, "SELECT count(*) FROM users"), 7);
 }
 
+static enum outcome get_generation(struct db *db, void *arg, struct failure *failure)
+{
+    (void)failure;
+    *(int64_t *)arg = db_generation(db);
+    return OUTCOME_OK;
+}
+
+static void a_log_that_was_exchanged_before_it_was_opened_is_no_move(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    int64_t before = -1, after = -2;
+    begin_with("first");
+    db_close();
+    (void)sql("PRAGMA journal_mode = DELETE"); /* as a backup has it */
+    int old = open(beside("-wal"), O_WRONLY | O_CREAT, 0600);
+    assert_true(old >= 0);
+    assert_int_equal(db_read(get_generation, &before, &failure), OUTCOME_OK); /* a reader, for which there is no log to be opened yet */
+    unlink(beside("-wal"));
+    assert_int_equal(add_user("second", &failure), OUTCOME_OK); /* a writer, which makes one; its inode is not that of the other, which is still open */
+    assert_int_equal(users_seen(), 2);
+    assert_int_equal(db_read(get_generation, &after, &failure), OUTCOME_OK);
+    assert_int_equal(after, before);
+    close(old);
+}
+
+static void a_link_that_is_turned_to_another_database_leaves_the_first_its_log(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    begin_with("first");
+    db_close();
+    copy_to(beside("-two"));
+    assert_int_equal(rename(store_path, beside("-one")), 0);
+    assert_int_equal(symlink(beside("-one"), store_path), 0);
+    assert_int_equal(add_user("in one", &failure), OUTCOME_OK);
+    assert_int_equal(unlink(store_path), 0);
+    assert_int_equal(symlink(beside("-two"), store_path), 0);
+    assert_int_equal(add_user("in two", &failure), OUTCOME_OK);
+    assert_int_equal(users_seen(), 2);
+    assert_int_equal(access(beside("-one-wal"), F_OK), 0); /* others may use it by that name */
+    assert_int_equal(number_in(beside("-one"), "SELECT count(*) FROM users WHERE name IN ('first', 'in one')"), 2);
+    db_close();
+    assert_int_equal(number_in(beside("-two"), "SELECT count(*) FROM users WHERE name IN ('first', 'in two')"), 2);
+}
+
 static int find_fork(char *path, size_t size)
 {
     char folder[128];
@@ -354,7 +400,64 @@ static void a_database_of_an_older_version_that_is_put_back_is_upgraded(void **s
 
 enum { PROCESSES = 4, ROUNDS = 15, PROGRESS = 5 };
 
-static atomic_int *progress; /* how much each process was acknowledged */
+static atomic_int *progress; /* how much each process was acknowledged, */
+static atomic_int *refused;  /* and how much it was not */
+
+static atomic_int *shared_counts(void)
+{
+    void *counts = mmap(NULL, PROCESSES * sizeof(atomic_int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(counts != MAP_FAILED);
+    return counts;
+}
+
+/* A child that adds one user, and another when it is told to. */
+static pid_t child_that_adds_twice(int *tell)
+{
+    int down[2], up[2];
+    char byte = 0;
+    assert_int_equal(pipe(down) | pipe(up), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct failure failure = {0};
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves nobody */
+        bool good = add_user("child", &failure) == OUTCOME_OK && write(up[1], &byte, 1) == 1 && read(down[0], &byte, 1) == 1;
+        _exit(good && add_user("child again", &failure) == OUTCOME_OK ? 0 : 1);
+    }
+    assert_int_equal(read(up[0], &byte, 1), 1);
+    close(up[0]);
+    close(up[1]);
+    close(down[0]);
+    *tell = down[1];
+    return child;
+}
+
+static void a_log_is_gone_with_its_database_before_another_can_be_given_it(void **state)
+{
+    (void)state;
+    struct failure failure = {0};
+    int tell, status;
+    begin_with("first");
+    copy_to(beside("-copy"));
+    db_close();
+    pid_t child = child_that_adds_twice(&tell);
+    assert_int_equal(add_user("parent", &failure), OUTCOME_OK);
+    assert_int_equal(rename(store_path, beside("-aside")), 0);
+    assert_int_equal(add_user("lost", &failure), OUTCOME_STORE); /* one notices while nothing is there; the other not before something is */
+    assert_contains(failure.message, "gone");
+    assert_int_equal(access(beside("-wal"), F_OK), -1);
+    assert_int_equal(rename(beside("-copy"), store_path), 0);
+    assert_int_equal(add_user("parent again", &failure), OUTCOME_OK);
+    assert_int_equal(write(tell, "", 1), 1);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close(tell);
+    db_close();
+    assert_sound(store_path);
+    assert_sound(beside("-aside"));
+    assert_int_equal(number_in(store_path, "SELECT count(*) FROM users WHERE name IN ('first', 'parent again', 'child again')"), 3);
+    assert_int_equal(number_in(beside("-aside"), "SELECT count(*) FROM users WHERE name IN ('first', 'parent', 'child')"), 3);
+}
 
 /* Adds users until the file "-stop" is there, and writes the names of those that were acknowledged. Does so on a file of its own: the pipe would fill up. */
 static void add_until_stopped(FILE *out, void *arg)
@@ -369,6 +472,8 @@ static void add_until_stopped(FILE *out, void *arg)
             (void)db_check(&failure);
         if (add_user(name, &failure) == OUTCOME_OK)
             (void)fprintf(file, "%s\n", name), atomic_fetch_add(&progress[*(int *)arg], 1);
+        else
+            atomic_fetch_add(&refused[*(int *)arg], 1);
     }
     if (file != NULL)
         (void)fclose(file);
@@ -376,17 +481,43 @@ static void add_until_stopped(FILE *out, void *arg)
     (void)out;
 }
 
-/* Until each process has stored something in the file that is the database now: one that had none of the files open could not know that the -wal at the path is another's. */
-static void await_progress(void)
+/* Until `count` of the processes have each come so much further. */
+static void await_counts(atomic_int *counts, int further, int count)
 {
-    int before[PROCESSES];
+    int before[PROCESSES], reached = 0;
     int64_t end = clock_mono_ms() + 30000;
     for (int i = 0; i < PROCESSES; i++)
-        before[i] = atomic_load(&progress[i]);
-    for (int i = 0; i < PROCESSES; i++)
-        while (atomic_load(&progress[i]) < before[i] + PROGRESS && clock_mono_ms() < end)
-            clock_sleep_ms(1);
-    assert_true(clock_mono_ms() < end);
+        before[i] = atomic_load(&counts[i]);
+    while (reached < count && clock_mono_ms() < end) {
+        clock_sleep_ms(1);
+        reached = 0;
+        for (int i = 0; i < PROCESSES; i++)
+            reached += atomic_load(&counts[i]) >= before[i] + further;
+    }
+    assert_true(reached >= count);
+}
+
+/* Each process has stored something in the file that is the database now: one that had none of the files open could not know that the -wal at the path is another's. */
+static void await_progress(void)
+{
+    await_counts(progress, PROGRESS, PROCESSES);
+}
+
+/* Another database in the place of the one that is there: at once, or after a while in which there is none, and in which no, some or all processes notice. */
+static void replace_database(int round)
+{
+    static const int who_notice[] = {0, 0, 1, PROCESSES / 2, PROCESSES};
+    char text[256], old[32];
+    (void)snprintf(old, sizeof old, "-old-%d", round);
+    (void)snprintf(text, sizeof text, "VACUUM INTO '%s'", beside("-next"));
+    (void)number_in(beside("-empty"), text);
+    if (round % 5 == 0) {
+        assert_int_equal(link(store_path, beside(old)), 0);
+    } else {
+        assert_int_equal(rename(store_path, beside(old)), 0);
+        await_counts(refused, 1, who_notice[round % 5]);
+    }
+    assert_int_equal(rename(beside("-next"), store_path), 0);
 }
 
 /* How many lines a command writes, run in the folder. */
@@ -410,8 +541,8 @@ static void processes_that_write_while_it_is_replaced_lose_nothing_that_they_ack
     copy_to(beside("-empty"));
     db_close();
     pid_t children[PROCESSES];
-    progress = mmap(NULL, PROCESSES * sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    assert_true(progress != MAP_FAILED);
+    progress = shared_counts();
+    refused = shared_counts();
     for (int i = 0; i < PROCESSES; i++) {
         children[i] = fork();
         assert_true(children[i] >= 0);
@@ -421,15 +552,9 @@ static void processes_that_write_while_it_is_replaced_lose_nothing_that_they_ack
             _exit(0);
         }
     }
-    char text[256];
     for (int i = 0; i < ROUNDS; i++) {
         await_progress();
-        char old[32];
-        (void)snprintf(old, sizeof old, "-old-%d", i);
-        (void)snprintf(text, sizeof text, "VACUUM INTO '%s'", beside("-next"));
-        (void)number_in(beside("-empty"), text);
-        assert_int_equal(rename(store_path, beside(old)), 0);
-        assert_int_equal(rename(beside("-next"), store_path), 0);
+        replace_database(i);
     }
     await_progress();
     FILE *stop = fopen(beside("-stop"), "w");
@@ -441,7 +566,7 @@ static void processes_that_write_while_it_is_replaced_lose_nothing_that_they_ack
         assert_int_equal(status, 0);
     }
     assert_sound(store_path);
-    /* every name in every file that was the database at some time, against what the processes were told */
+    char text[256]; /* every name in every file that was the database at some time, against what the processes were told */
     (void)snprintf(text, sizeof text, "cd '%s' && for f in var/parley.db var/parley.db-old-*[0-9]; do sqlite3 $f 'SELECT name FROM users'; done | sort -u >found && "
                                       "sort acknowledged-* >acknowledged", store_folder);
     assert_int_equal(system(text), 0);
@@ -466,11 +591,14 @@ int main(int argc, char **argv)
         store_test(a_database_that_was_emptied_is_not_written_over),
         store_test(a_log_without_its_database_is_not_thrown_away),
         store_test(deleted_files_beside_the_database_cost_nothing),
+        store_test(a_log_that_was_exchanged_before_it_was_opened_is_no_move),
+        store_test(a_link_that_is_turned_to_another_database_leaves_the_first_its_log),
         store_test(what_cannot_be_brought_together_again_is_kept_apart),
         store_test(a_writer_that_comes_after_its_log_was_replaced_does_not_mix_the_two),
         store_test(ids_of_the_database_before_never_mean_rows_of_the_one_after),
         store_test(a_database_that_a_newer_program_upgrades_is_not_touched_any_more),
         store_test(a_database_of_an_older_version_that_is_put_back_is_upgraded),
+        store_test(a_log_is_gone_with_its_database_before_another_can_be_given_it),
         store_test(processes_that_write_while_it_is_replaced_lose_nothing_that_they_acknowledged),
     };
     unit_silence();
