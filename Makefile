@@ -37,8 +37,14 @@ PARSERS  := multipart sse ndjson event_stream chunk think utf8 json search sigv4
 FUZZED   := $(WIRES) $(PARSERS)
 FUZZ     := $(FUZZED:%=$(BUILD)/fuzz/%)
 UNITS    := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+VENDOR   := www/vendor/markdown-it.js
 
-all: $(PROGRAMS) $(CGI)
+all: $(PROGRAMS) $(CGI) page
+
+# The page as it is served: www/assets/VERSION/ with what it loads (css, js, vendor, i18n, icons), and www/index.html, which is www/page.html with that folder's
+# addresses. docs/build.md says why.
+page: vendor
+	@tests/page.sh
 
 define LINK_PROGRAM
 	@mkdir -p $(@D)
@@ -56,7 +62,7 @@ $(BUILD)/apps/%/chat.fcgi: $(BUILD)/tests/apps/%.o $(BUILD)/libparley.a
 	$(LINK_PROGRAM)
 	@ln -f $@ $(@:.fcgi=.cgi)
 # The chat again, with the points at which tests kill it (src/base/crash_point.h).
-$(BUILD)/apps/crash/chat.fcgi: $(OBJECTS) $(BUILD)/libparley.a
+$(BUILD)/apps/crash/chat.fcgi: $(OBJECTS) $(BUILD)/libparley.a | page
 	@$(MAKE) --no-print-directory all BUILD=$(BUILD)/crash BIN=$(@D) CFLAGS='$(CFLAGS) -DPARLEY_TEST_CRASH'
 apps: $(APPS) $(BUILD)/apps/crash/chat.fcgi
 
@@ -85,6 +91,14 @@ $(BUILD)/schema.inc: schema.sql
 $(BUILD)/%.inc: src/llm/%.json
 	@mkdir -p $(@D)
 	@$(QUOTE) $< > $@
+
+# What the page needs of other people's packages: made anew when www/package-lock.json changes, and compared with www/vendor.sha256.
+vendor: $(VENDOR)
+$(VENDOR): www/package-lock.json www/vendor.sha256 tests/vendor.sh
+	@tests/vendor.sh
+# After another version in www/package.json and package-lock.json: look at what has changed, then make the list anew.
+vendor-sums:
+	@tests/vendor.sh --renew
 
 # --- running -----------------------------------------------------------------------------------------------------------
 # Serves in the foreground until Ctrl-C. Host servers hand on next to nothing of their environment, so what is set goes into var/run.env.
@@ -161,8 +175,16 @@ sanitized: deps-test
 crash: deps-test all
 	@ROUNDS="$(ROUNDS)" WRITERS="$(WRITERS)" SEED="$(SEED)" node tests/crash/crash.js
 
+# Draws www/icons/*.png, which are committed, from www/favicon.svg.
+icons: deps-test
+	@node tests/icons.js
+
 readme: all
 	tests/readme.sh
+
+# A picture of every state of the page, into build/screenshots/: make screenshots SCENES='answer usage'
+screenshots: deps-test all
+	@node tests/browser/screenshots.js $(SCENES)
 
 bench: all
 	@node tests/bench/bench.js $(PARTS)
@@ -180,21 +202,30 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/lib/parley/cgi-bin
 	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/lib/parley/cgi-bin
 	for program in $(basename $(notdir $(PROGRAMS))); do ln -f $(DESTDIR)$(PREFIX)/lib/parley/cgi-bin/$$program.fcgi $(DESTDIR)$(PREFIX)/lib/parley/cgi-bin/$$program.cgi; done
-	cp -R www lighttpd.conf apache.conf schema.sql .env.example $(DESTDIR)$(PREFIX)/lib/parley
+	cp -R lighttpd.conf apache.conf schema.sql .env.example $(DESTDIR)$(PREFIX)/lib/parley
+	$(call COPY_PAGE,$(DESTDIR)$(PREFIX)/lib/parley/www)
+
+# The page copied into a folder, which keeps the version that is there for pages that are open.
+define COPY_PAGE
+install -d $(1)
+	rm -rf $(addprefix $(1)/,css js vendor i18n icons)
+	cp -R $(filter-out www/assets www/index.html,$(wildcard www/*)) www/.htaccess $(1)
+	tests/page.sh $(1)
+endef
 
 # The page and the plain CGI program as one folder to put on shared hosting: make site DEST=~/public_html/chat
 site: all
 	@test -n "$(DEST)" || { echo "make site needs DEST=folder" >&2; exit 2; }
 	install -d $(DEST)/cgi-bin
-	cp -R www/. $(DEST)
-	rm -f $(DEST)/package.json $(DEST)/package-lock.json
+	$(call COPY_PAGE,$(DEST))
+	rm -f $(DEST)/package.json $(DEST)/package-lock.json $(DEST)/vendor.*
 	install -m 755 $(BIN)/chat.cgi $(DEST)/cgi-bin
 	install -m 644 cgi-bin/.htaccess $(DEST)/cgi-bin
 	@echo "Ready: $(DEST). Settings go into $(DEST)/.env (mode 0600); docs/hosting.md says more."
 
 clean:
-	rm -rf build $(PROGRAMS) $(CGI)
+	rm -rf build $(PROGRAMS) $(CGI) www/assets www/index.html
 
-.PHONY: all apps run check test unit fuzz fuzzers torture crash asan tsan sanitized readme bench lint deps-run deps-test install site clean
+.PHONY: all page vendor vendor-sums apps run check test unit fuzz fuzzers torture crash asan tsan sanitized readme screenshots bench lint icons deps-run deps-test install site clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

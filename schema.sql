@@ -4,7 +4,7 @@
 -- since 1970-01-01 UTC. `public_id` is what clients see; `id` never leaves the program. An existing file is brought up to date by the numbered steps in
 -- src/store/upgrade.c, after a copy was made. docs/store.md says why things are as they are.
 
-PRAGMA user_version = 5;
+PRAGMA user_version = 6;
 
 -- Who may have conversations. Rows appear when somebody asks for the first time.
 CREATE TABLE users (
@@ -22,6 +22,7 @@ CREATE TABLE conversations (
     metadata    TEXT NOT NULL DEFAULT '{}',        -- a JSON object of the client's own
     pinned      INTEGER NOT NULL DEFAULT 0,        -- 0 or 1
     archived    INTEGER NOT NULL DEFAULT 0,        -- 0 or 1
+    unread      INTEGER NOT NULL DEFAULT 0,        -- 1: an answer has ended since the user last looked, asked or said so
     rolling_for TEXT,                              -- the user_id of POST /chat whose rolling conversation this is; NULL: none
     leaf_id     INTEGER REFERENCES messages (id) ON DELETE SET NULL,        -- the message that a new one follows when no parent is named
     created_at  INTEGER NOT NULL,
@@ -32,8 +33,8 @@ CREATE TABLE conversations (
     UNIQUE (id, user_id)                           -- what messages refer to
 );
 
--- The list of one user, newest first.
-CREATE INDEX conversations_by_user ON conversations (user_id, updated_at DESC, id DESC);
+-- The list of one user, newest first; the rest is what it is filtered by, so that rows that are left out are not read.
+CREATE INDEX conversations_by_user ON conversations (user_id, updated_at DESC, id DESC, archived, pinned);
 -- One rolling conversation for each user_id of an owner.
 CREATE UNIQUE INDEX conversations_rolling ON conversations (user_id, rolling_for) WHERE rolling_for IS NOT NULL;
 -- For ON DELETE SET NULL.
@@ -91,6 +92,8 @@ CREATE TABLE messages (
 );
 
 CREATE INDEX messages_by_parent ON messages (parent_id);
+-- How the newest answer of a conversation stands, without reading the answer.
+CREATE INDEX messages_answers ON messages (conversation_id, seq, status) WHERE role = 'assistant';
 -- Answers by the id that a client chose.
 CREATE INDEX messages_by_client_id ON messages (user_id, client_id) WHERE client_id IS NOT NULL;
 -- The few that are being written now.
@@ -171,7 +174,7 @@ CREATE TABLE counters (
 -- Full-text search over titles and messages. The rowid says whose row it is and where it belongs: user (20 bits), conversation (25), seq (18, 0 is the
 -- title). So a search looks only at the range of its user, and finds conversations without touching a message. The triggers need nothing but SQLite
 -- itself. Never use INSERT OR REPLACE on the two tables, and change a text and its *_search column in one UPDATE: the index would keep the old words.
--- Do not read columns of search_index.
+-- Do not read columns of search_index. src/store/snippet.c has the arguments of the tokenizer too.
 CREATE VIEW search_source (search_id, body) AS
     SELECT search_id, coalesce(search_text, content) FROM messages WHERE search_id IS NOT NULL
     UNION ALL

@@ -17,8 +17,14 @@ has_library libcurl || need libcurl4-openssl-dev
 has_library json-c || need libjson-c-dev
 has_library sqlite3 || need libsqlite3-dev
 has_library libcrypto || need libssl-dev
+if [ "$1" = test ] || [ ! -e www/vendor/markdown-it.js ]; then
+    has_command node || need nodejs
+    has_command npm || need npm # fetches what the page needs
+fi
 if [ "$1" = test ] || [ "$server" = lighttpd ]; then
-    has_command lighttpd || need lighttpd
+    has_command lighttpd || need "lighttpd lighttpd-mod-deflate"
+    # without it everything works, only larger
+    [ "$1" = run ] || [ -n "$(ls /usr/lib*/lighttpd/mod_deflate.so /usr/local/lib*/lighttpd/mod_deflate.so 2>/dev/null)" ] || need lighttpd-mod-deflate
 fi
 if [ "$1" = test ] || [ "$server" = apache ]; then
     has_command apache2 || need apache2-bin # without the service that the package apache2 would start on port 80
@@ -32,8 +38,6 @@ if [ "$1" = test ]; then
     has_library cmocka || need libcmocka-dev
     has_command sqlite3 || need sqlite3
     has_command curl || need curl
-    has_command node || need nodejs
-    has_command npm || need npm
     has_command python3 || need python3 # other people's clients
     python3 -c 'import requests' 2>/dev/null || need python3-requests
     has_command chromium || [ -n "${CHROMIUM:-}" ] || need chromium

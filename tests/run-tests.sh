@@ -25,7 +25,7 @@ case "$hostings" in *' '*) ;; *)
 esac
 
 # Several: a line for each, and at the end what failed. Two lanes at a time, because tests wait more than they work: what does not depend on the hosting,
-# and two hostings, in one, the other hostings in the other.
+# and the page, in one, the hostings in the other.
 logs=$(mktemp -d)
 lane=
 trap 'rm -rf "$logs"' EXIT
@@ -44,24 +44,21 @@ part() {
 if [ "$kind" != browser ]; then
     # what does not depend on the hosting runs once
     once="http/readme.test.js http/reliability.test.js http/site.test.js http/others.test.js http/models.test.js http/wires.test.js http/openapi.test.js http/theme.test.js http/addresses.test.js http/faults-provider.test.js http/access.test.js http/clock.test.js http/socket.test.js http/statements.test.js http/trouble.test.js"
-    twice="http/provider.test.js http/openai.test.js http/seeds.test.js http/ragbits.test.js http/examples.test.js http/hooks.test.js http/confirm.test.js http/faces.test.js http/upload.test.js http/limits.test.js http/continue.test.js http/repeat.test.js"
+    twice="http/provider.test.js http/openai.test.js http/seeds.test.js http/ragbits.test.js http/examples.test.js http/hooks.test.js http/confirm.test.js http/faces.test.js http/upload.test.js http/limits.test.js http/continue.test.js http/regenerate.test.js http/repeat.test.js http/branches.test.js http/usage.test.js http/detach.test.js"
     everywhere=
     for file in http/*.test.js; do
         case " $once $twice " in *" $file "*) ;; *) everywhere="$everywhere $file" ;; esac
     done
     hosted() { for hosting in "$@"; do PARLEY_TEST_HOSTING=$hosting part "$hosting" $everywhere; done; }
-    set -- $hostings
     {
         part once provider/*.test.js $once
         for hosting in lighttpd-fastcgi apache-cgi; do
             PARLEY_TEST_HOSTING=$hosting part "clients-$hosting" $twice
         done
         [ "$kind" = http ] || part browser browser/*.test.js
-        hosted "$1" "$2"
     } &
     lane=$!
-    shift 2
-    hosted "$@"
+    hosted $hostings
     wait $lane
 else
     part browser browser/*.test.js

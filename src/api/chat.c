@@ -14,7 +14,7 @@
 #include "routes.h"
 
 struct chat_body {
-    const char *message, *conversation_id, *parent_id, *model, *system, *user_id, *continue_id;
+    const char *message, *conversation_id, *parent_id, *model, *system, *user_id, *continue_id, *regenerate_id;
     double temperature;
     int64_t max_tokens;
     int stream, detach;
@@ -28,14 +28,24 @@ static enum outcome check_length(const char *text, const char *name, struct fail
     return OUTCOME_OK;
 }
 
-/* An answer that goes on has no question of its own. */
-static enum outcome check_continue(const struct chat_body *chat, struct failure *failure)
+static bool has_images(const struct chat_body *chat)
 {
+    return chat->attachments != NULL && json_object_array_length(chat->attachments) > 0;
+}
+
+/* An answer that goes on, or is made again, has its question already. */
+static bool has_question(const struct chat_body *chat)
+{
+    return chat->continue_id == NULL && chat->regenerate_id == NULL;
+}
+
+static enum outcome check_no_question(const struct chat_body *chat, struct failure *failure)
+{
+    const char *name = chat->continue_id != NULL ? "continue" : "regenerate";
+    const char *other = chat->parent_id != NULL ? "parent_id" : chat->attachments != NULL ? "attachments" : chat->continue_id != NULL && chat->regenerate_id != NULL ? "regenerate" : NULL;
     if (!body_is_blank(chat->message))
-        return fail(failure, OUTCOME_BAD_FIELD, "\"message\" must be empty where \"continue\" names an answer.");
-    if (chat->parent_id != NULL || chat->attachments != NULL)
-        return fail(failure, OUTCOME_BAD_FIELD, "\"%s\" cannot be used together with \"continue\".", chat->parent_id != NULL ? "parent_id" : "attachments");
-    return OUTCOME_OK;
+        return fail(failure, OUTCOME_BAD_FIELD, "\"message\" must be empty where \"%s\" names a message.", name);
+    return other != NULL ? fail(failure, OUTCOME_BAD_FIELD, "\"%s\" cannot be used together with \"%s\".", other, name) : OUTCOME_OK;
 }
 
 static enum outcome read_fields(json_object *body, struct chat_body *chat, struct failure *failure)
@@ -43,7 +53,8 @@ static enum outcome read_fields(json_object *body, struct chat_body *chat, struc
     size_t any = (size_t)settings.max_body_bytes;
     TRY(body_text(body, "continue", LIMIT_ID_BYTES, &chat->continue_id, failure));
     TRY(body_text(body, "message", any, &chat->message, failure));
-    if (chat->message == NULL && chat->continue_id != NULL)
+    TRY(body_text(body, "regenerate", LIMIT_ID_BYTES, &chat->regenerate_id, failure));
+    if (chat->message == NULL && !has_question(chat))
         chat->message = "";
     if (chat->message == NULL)
         return fail(failure, OUTCOME_BAD_FIELD, "\"message\" is missing.");
@@ -53,8 +64,10 @@ static enum outcome read_fields(json_object *body, struct chat_body *chat, struc
     TRY(body_text(body, "user_id", LIMIT_USER_NAME_BYTES, &chat->user_id, failure));
     if (chat->user_id != NULL && *chat->user_id == '\0')
         return fail(failure, OUTCOME_BAD_FIELD, "\"user_id\" is empty.");
-    if (chat->continue_id == NULL)
-        TRY(context_check_message(chat->context, chat->message, chat->conversation_id != NULL || chat->user_id != NULL, failure));
+    TRY(body_array(body, "attachments", &chat->attachments, failure));
+    TRY(attachments_check(chat->attachments, failure));
+    if (has_question(chat))
+        TRY(context_check_message(chat->context, chat->message, has_images(chat), chat->conversation_id != NULL || chat->user_id != NULL, failure));
     TRY(check_length(chat->message, "message", failure));
     TRY(body_text(body, "parent_id", LIMIT_ID_BYTES, &chat->parent_id, failure));
     TRY(body_text(body, "model", LIMIT_MODEL_NAME_BYTES - 1, &chat->model, failure));
@@ -66,10 +79,8 @@ static enum outcome read_fields(json_object *body, struct chat_body *chat, struc
     TRY(body_whole(body, "max_tokens", 1, 1000000000, &chat->max_tokens, failure));
     TRY(body_flag(body, "stream", &chat->stream, failure));
     TRY(body_flag(body, "detach", &chat->detach, failure));
-    TRY(body_array(body, "attachments", &chat->attachments, failure));
-    TRY(attachments_check(chat->attachments, failure));
-    if (chat->continue_id != NULL)
-        TRY(check_continue(chat, failure));
+    if (!has_question(chat))
+        TRY(check_no_question(chat, failure));
     return body_object(body, "metadata", LIMIT_METADATA_BYTES, &chat->metadata, failure);
 }
 
@@ -99,6 +110,8 @@ static enum outcome run(struct request *request, json_object *body, const struct
         return fail(failure, OUTCOME_NOT_FOUND, "There is no such conversation.");
     if (chat->continue_id != NULL && !id_valid(chat->continue_id))
         return fail(failure, OUTCOME_NOT_FOUND, "There is no such answer.");
+    if (chat->regenerate_id != NULL && !id_valid(chat->regenerate_id))
+        return fail(failure, OUTCOME_NOT_FOUND, "There is no such message.");
     TRY(context_state(request, chat->conversation_id, chat->context, &turn.state, failure));
     TRY(read_key(request, body, &turn, hash, failure));
     turn.user = request_user(request);
@@ -107,11 +120,12 @@ static enum outcome run(struct request *request, json_object *body, const struct
     turn.conversation_id = chat->conversation_id;
     turn.rolling_for = chat->user_id;
     turn.continue_id = chat->continue_id;
+    turn.regenerate_id = chat->regenerate_id;
     turn.is_detached = chat->detach;
     turn.parent_id = chat->parent_id;
     turn.message = body_is_blank(chat->message) ? "" : chat->message;
     turn.message_len = strlen(turn.message);
-    turn.attachments = chat->attachments != NULL && json_object_array_length(chat->attachments) > 0 ? json_write(chat->attachments) : NULL;
+    turn.attachments = has_images(chat) ? json_write(chat->attachments) : NULL;
     turn.metadata = chat->metadata != NULL ? json_write(chat->metadata) : "{}";
     turn.context = chat->context;
     turn.model = chat->model;

@@ -63,9 +63,9 @@ static bool context_confirms(json_object *context)
     return json_object_is_type(list, json_type_array) && json_object_array_length(list) > 0;
 }
 
-enum outcome context_check_message(json_object *context, const char *message, bool goes_on, struct failure *failure)
+enum outcome context_check_message(json_object *context, const char *message, bool has_images, bool goes_on, struct failure *failure)
 {
-    bool is_blank = body_is_blank(message), confirms = context_confirms(context);
+    bool is_blank = body_is_blank(message) && !has_images, confirms = context_confirms(context);
     if (!is_blank && confirms)
         return fail(failure, OUTCOME_BAD_FIELD, "\"message\" must be empty where calls are decided about.");
     if (is_blank && !(confirms && goes_on))

@@ -17,8 +17,8 @@ enum outcome context_check(json_object *context, struct failure *failure);
    OUTCOME_BAD_REQUEST. */
 enum outcome context_state(const struct request *request, const char *conversation, json_object *context, json_object **state, struct failure *failure);
 
-/* Whether a message and the decisions about calls of tools that come with it go together: there are words, or decisions without any, which only a conversation that `goes_on` can
-   have asked for. OUTCOME_BAD_FIELD. */
-enum outcome context_check_message(json_object *context, const char *message, bool goes_on, struct failure *failure);
+/* Whether a message and the decisions about calls of tools that come with it go together: there are words or images, or decisions without any, which only a conversation that `goes_on`
+   can have asked for. OUTCOME_BAD_FIELD. */
+enum outcome context_check_message(json_object *context, const char *message, bool has_images, bool goes_on, struct failure *failure);
 
 #endif

@@ -97,7 +97,7 @@ void cors_add_headers(struct request *request)
     if (!is_any())
         response_header(request, "Access-Control-Allow-Credentials", "true");
     if (!cors_is_preflight(request))
-        response_header(request, "Access-Control-Expose-Headers", "Parley-Conversation, Parley-Message, Retry-After, Location, ETag");
+        response_header(request, "Access-Control-Expose-Headers", "Parley-Conversation, Parley-Message, Parley-Question, Retry-After, Location, ETag");
 }
 
 bool cors_is_preflight(const struct request *request)

@@ -37,7 +37,7 @@ static enum outcome read_fields(json_object *body, struct ragbits_body *chat, st
     TRY(body_array(body, "history", &chat->history, failure));
     TRY(body_object(body, "context", any, &chat->context, failure));
     TRY(context_check(chat->context, failure));
-    TRY(context_check_message(chat->context, chat->message, json_at(chat->context, "conversation_id") != NULL, failure));
+    TRY(context_check_message(chat->context, chat->message, false, json_at(chat->context, "conversation_id") != NULL, failure));
     if (chat->context == NULL)
         return OUTCOME_OK;
     TRY(body_text(chat->context, "conversation_id", any, &chat->conversation_id, failure));

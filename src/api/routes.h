@@ -19,14 +19,18 @@ void routes_serve(struct request *request);
 enum outcome chat_post(struct request *request, struct failure *failure);
 enum outcome chat_stream_post(struct request *request, struct failure *failure);
 
-/* conversations.c */
+/* conversations.c, conversation_list.c */
 enum outcome conversations_list(struct request *request, struct failure *failure);
 enum outcome conversations_add(struct request *request, struct failure *failure);
 enum outcome conversations_get(struct request *request, struct failure *failure);
 enum outcome conversations_change(struct request *request, struct failure *failure);
 enum outcome conversations_delete(struct request *request, struct failure *failure);
 enum outcome conversations_clear(struct request *request, struct failure *failure);
+enum outcome conversations_cut(struct request *request, struct failure *failure);
 enum outcome conversations_stop(struct request *request, struct failure *failure);
+
+/* usage.c */
+enum outcome usage_get(struct request *request, struct failure *failure);
 
 /* stream.c */
 enum outcome conversations_stream(struct request *request, struct failure *failure);
@@ -58,6 +62,7 @@ enum outcome embeddings_post(struct request *request, struct failure *failure);
 
 /* theme.c, ui_config.c: how the page looks */
 enum outcome theme_get(struct request *request, struct failure *failure);
+bool theme_is_named(void); /* in parley.json */
 void theme_allow_file(void); /* in the sandbox (base/sandbox.h): a theme is read again when it has changed */
 enum outcome ui_config_get(struct request *request, struct failure *failure);
 

@@ -151,6 +151,12 @@ static enum outcome take_css(char *path, struct buf *css, char tag[sizeof cache.
     return buf_failed(css) ? fail_no_memory(failure) : OUTCOME_OK;
 }
 
+bool theme_is_named(void)
+{
+    json_object *value = config_get("theme");
+    return json_object_is_type(value, json_type_string) && json_object_get_string_len(value) > 0;
+}
+
 void theme_allow_file(void)
 {
     struct buf path;

@@ -1,7 +1,8 @@
 /*
- * GET /api/config: what the page is to show, in the shape of Ragbits' answer: every field always there, what is not set as null.
+ * GET /api/config: what the page is to show, in the shape of Ragbits' answer: every field always there, what is not set as null. What our own page wants to know beside that is in
+ * the member "parley", which other clients ignore.
  *
- * It is made of parley.json's members "ui", "feedback" and "user_settings", which do not change while the program runs, so it is made once. Texts go through as they
+ * It is made of parley.json's members "ui", "feedback" and "user_settings", which do not change while the program runs, so it is made once, but for who asks. Texts go through as they
  * are: they are data for the page, never markup. What has the wrong type is logged and counts as absent. Neighbours: theme.c. Leaves out: the forms' own shape (JSON Schema), which
  * the page reads.
  */
@@ -9,11 +10,14 @@
 #include <string.h>
 
 #include "../app/app.h"
+#include "../base/buf.h"
 #include "../base/config.h"
 #include "../base/json.h"
 #include "../base/log.h"
 #include "../base/mem.h"
+#include "../base/utf8.h"
 #include "../http/response.h"
+#include "../llm/model_list.h"
 #include "routes.h"
 
 /* --- reading parley.json ------------------------------------------------------------------------------------------ */
@@ -188,11 +192,34 @@ static const char *config_text(void)
     return made;
 }
 
+/* What our own page wants to know. The database is not asked: the page shows itself also when that cannot be used. */
+static json_object *parley_object(const struct request *request)
+{
+    const char *user = request_variable(request, "REMOTE_USER");
+    bool is_named = *user != '\0' && strlen(user) <= LIMIT_USER_NAME_BYTES && utf8_valid(user, strlen(user));
+    char model[MODEL_ID_BYTES];
+    json_object *object = json_object_new_object();
+    json_object_object_add(object, "version", json_object_new_string(PARLEY_VERSION));
+    json_object_object_add(object, "theme", json_object_new_boolean(theme_is_named()));
+    json_object_object_add(object, "user", is_named ? json_object_new_string(user) : NULL);
+    json_object_object_add(object, "model", model_list_first(model) ? json_object_new_string(model) : NULL);
+    return object;
+}
+
 enum outcome ui_config_get(struct request *request, struct failure *failure)
 {
-    const char *text = config_text();
-    if (text == NULL)
-        return fail_no_memory(failure);
-    response_text(request, 200, "application/json; charset=utf-8", text, strlen(text));
-    return OUTCOME_OK;
+    const char *text = config_text(), *own = NULL;
+    json_object *parley = parley_object(request);
+    struct buf whole;
+    buf_init(&whole, LIMIT_RESPONSE_BYTES);
+    if (text != NULL && (own = json_write(parley)) != NULL) {
+        buf_add(&whole, text, strlen(text) - 1); /* one member more, before the last brace */
+        buf_addf(&whole, ",\"parley\":%s}", own);
+    }
+    bool good = own != NULL && !buf_failed(&whole);
+    if (good)
+        response_text(request, 200, "application/json; charset=utf-8", whole.data, whole.len);
+    buf_free(&whole);
+    json_object_put(parley);
+    return good ? OUTCOME_OK : fail_no_memory(failure);
 }

@@ -85,7 +85,10 @@ bool chat_note(struct parley_chat *chat, enum outcome outcome)
 
 const char *parley_message(const struct parley_chat *chat)
 {
-    return chat->making->rewritten != NULL ? chat->making->rewritten : chat->making->turn->message;
+    const struct making *making = chat->making;
+    if (making->rewritten != NULL)
+        return making->rewritten;
+    return making->prompt.question != NULL ? making->prompt.question : making->turn->message;
 }
 
 /* The question itself is last in the prompt, unless it only confirms. */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static int64_t read_ms(clockid_t id)
 {
@@ -31,6 +32,26 @@ const char *clock_text(int64_t unix_ms, char text[CLOCK_TEXT_BYTES])
     if (gmtime_r(&seconds, &utc) == NULL || strftime(day_and_time, sizeof day_and_time, "%Y-%m-%dT%H:%M:%S", &utc) == 0)
         day_and_time[0] = '\0';
     (void)snprintf(text, CLOCK_TEXT_BYTES, "%s.%03dZ", day_and_time, (int)(unix_ms % 1000));
+    return text;
+}
+
+bool clock_day_read(const char *text, int64_t *day)
+{
+    static const char form[] = "dddd-dd-dd";
+    for (size_t i = 0; i < sizeof form; i++) /* with the NUL at its end */
+        if (form[i] == 'd' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
+            return false;
+    struct tm utc = {.tm_year = atoi(text) - 1900, .tm_mon = atoi(text + 5) - 1, .tm_mday = atoi(text + 8)}, same = utc;
+    *day = (int64_t)timegm(&same) / (CLOCK_DAY_MS / 1000);
+    return same.tm_mon == utc.tm_mon; /* a day that is not there is one of another month */
+}
+
+const char *clock_day_text(int64_t day, char text[CLOCK_DAY_BYTES])
+{
+    time_t seconds = (time_t)(day * (CLOCK_DAY_MS / 1000));
+    struct tm utc = {0};
+    (void)gmtime_r(&seconds, &utc); /* fails beyond years that an int holds */
+    (void)snprintf(text, CLOCK_DAY_BYTES, "%04d-%02d-%02d", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday);
     return text;
 }
 

@@ -152,7 +152,7 @@ enum outcome follow_run(const struct follow *follow, struct request *request, st
 {
     char id[ID_BYTES];
     if (follow->message == NULL) {
-        lost_settle_conversation(follow->user, follow->conversation);
+        (void)lost_settle_conversation(follow->user, follow->conversation);
         enum outcome outcome = message_find_stream(follow->user, follow->conversation, id, failure);
         if (outcome != OUTCOME_OK || id[0] == '\0')
             return outcome;

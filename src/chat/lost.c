@@ -105,14 +105,16 @@ static void note_running(void *arg, const struct message *row)
     (void)snprintf(more[running->count++], ID_BYTES, "%s", row->id);
 }
 
-void lost_settle_conversation(int64_t user, const char *conversation)
+int lost_settle_conversation(int64_t user, const char *conversation)
 {
     struct running running = {0};
     struct failure failure;
     bool settled;
+    int lost = 0;
     (void)message_list_running(user, conversation, note_running, &running, &failure); /* the store has logged it */
-    for (size_t i = 0; i < running.count; i++)
+    for (size_t i = 0; i < running.count; i++, lost += settled)
         if (lost_settle(user, running.ids[i], &settled, &failure) != OUTCOME_OK)
             log_warning("answer %s may be lost: %s", running.ids[i], failure.message);
     mem_free(running.ids);
+    return lost;
 }

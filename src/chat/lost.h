@@ -16,8 +16,8 @@
    OUTCOME_NO_MEMORY: it stays as it is, and whoever looks next tries again. */
 enum outcome lost_settle(int64_t user, const char *answer, bool *settled, struct failure *failure);
 
-/* The same for all answers of a conversation that are said to be running. What cannot be settled now stays: a log line says so. */
-void lost_settle_conversation(int64_t user, const char *conversation);
+/* The same for all answers of a conversation that are said to be running: how many were lost. What cannot be settled now stays: a log line says so. */
+int lost_settle_conversation(int64_t user, const char *conversation);
 
 /* Has a mirror end whose answer is lost but could not be marked so: the disk is full, say. Who follows it is told all the same; who asks for the conversation later, when it was. */
 void lost_tell(struct mirror *mirror);

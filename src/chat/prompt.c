@@ -18,7 +18,7 @@ struct reading {
     struct prompt *prompt; /* newest first, until all is read */
     bool failed;
     bool is_question;     /* the next row is the question itself … */
-    bool is_confirmation; /* … which has no text: it confirms calls of the answer before it */
+    bool is_confirmation; /* … which has neither text nor images: it confirms calls of the answer before it */
 };
 
 static char *copy_bytes(const char *bytes, size_t len)
@@ -147,11 +147,11 @@ static void take_text(struct reading *reading, const struct message *row, const 
         said.content = other;
         said.content_len = strlen(other);
     }
-    if (said.content_len == 0)
+    if (said.content_len == 0 && row->attachments == NULL)
         return;
     enum completion_role role = strcmp(row->role, "user") == 0 ? COMPLETION_USER : COMPLETION_ASSISTANT;
     struct completion_message *newer = prompt->count > 0 ? &prompt->messages[prompt->count - 1] : NULL;
-    if (newer != NULL && newer->role == role && newer->call_count == 0) {
+    if (newer != NULL && newer->role == role && newer->call_count == 0 && said.content_len > 0) {
         reading->failed = !join(newer, &said);
         return;
     }
@@ -169,17 +169,19 @@ static void take_row(void *arg, const struct message *row)
     struct reading *reading = arg;
     struct prompt *prompt = reading->prompt;
     enum completion_role role = strcmp(row->role, "user") == 0 ? COMPLETION_USER : COMPLETION_ASSISTANT;
-    bool is_confirmation = reading->is_confirmation;
+    bool is_confirmation = reading->is_confirmation, is_question = reading->is_question && role == COMPLETION_USER;
     if (reading->is_question)
-        reading->is_confirmation = row->content_len == 0;
+        reading->is_confirmation = row->content_len == 0 && row->attachments == NULL;
     reading->is_question = false;
+    if (is_question)
+        reading->failed = (prompt->question = copy_bytes(row->content, row->content_len)) == NULL;
     if (reading->failed)
         return;
     if (role == COMPLETION_ASSISTANT && row->app_state != NULL && prompt->app_state == NULL && (prompt->app_state = mem_copy(row->app_state)) == NULL) {
         reading->failed = true;
         return;
     }
-    json_object *steps = row->steps != NULL ? json_read_loose(row->steps, strlen(row->steps)) : NULL;
+    json_object *steps = row->steps != NULL && !is_question ? json_read_loose(row->steps, strlen(row->steps)) : NULL;
     if (json_object_is_type(steps, json_type_array) && json_object_array_length(steps) > 0) {
         if (role == COMPLETION_USER)
             take_text(reading, row, json_text(json_object_array_get_idx(steps, 0), "content", NULL)); /* words that stand for the user's */
@@ -311,6 +313,7 @@ void prompt_free(struct prompt *prompt)
     for (size_t i = prompt->borrowed; i < prompt->count; i++)
         step_free(&prompt->messages[i]);
     mem_free(prompt->messages);
+    mem_free(prompt->question);
     mem_free(prompt->rewritten);
     mem_free(prompt->app_state);
     *prompt = (struct prompt){0};

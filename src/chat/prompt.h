@@ -13,13 +13,14 @@ struct prompt {
     struct completion_message *messages; /* what they point to is the prompt's own … */
     size_t count, room;
     size_t borrowed;  /* … but for so many of the first ones */
+    char *question;   /* the question's own text, as it is stored; NULL: nothing was read, or it is an answer that goes on */
     char *rewritten;  /* the text of a borrowed message that was given another one; NULL: none */
     char *app_state;  /* the application's state after the last answer, as JSON text; NULL: none */
 };
 
 /* Reads the last HISTORY_MESSAGES messages that lead to the question with the id `question`, it included. Messages without anything in them are left out, and neighbours of one
    role become one message, because some providers insist that roles alternate. A tool call that nobody has confirmed gets a result that says so, unless the question has no text:
-   then it is the confirmation, and the calls of the answer before it stay open. OUTCOME_NOT_FOUND when the question was deleted meanwhile. Released by prompt_free(), also after a
+   then it is the confirmation, and the calls of the answer before it stay open. Other words that an earlier turn put in place of the question's do not count: this turn has its own. OUTCOME_NOT_FOUND when the question was deleted meanwhile. Released by prompt_free(), also after a
    failure. */
 enum outcome prompt_read(struct prompt *prompt, int64_t user, const char *question, struct failure *failure);
 

@@ -91,7 +91,7 @@ static bool ask_title(const struct titler *titler, char title[TITLE_BYTES])
 void titler_set(struct answer *answer, const char *title, const char *was)
 {
     struct failure failure;
-    struct conversation_change change = {.title = title, .title_was = was, .pinned = -1, .archived = -1};
+    struct conversation_change change = {.title = title, .title_was = was, .pinned = -1, .archived = -1, .unread = -1};
     enum outcome outcome = conversation_change(answer->user, answer->conversation, &change, &failure);
     if (outcome != OUTCOME_OK) { /* renamed or deleted meanwhile, or the store has logged it */
         log_debug("the title of conversation %s stays: %s", answer->conversation, failure.message);

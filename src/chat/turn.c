@@ -156,6 +156,10 @@ static void tell_stream(struct request *request, const struct message_begin *beg
         response_failure(request, &failure);
     } else {
         response_header(request, "Location", place.data);
+        response_header(request, "Parley-Conversation", begin->conversation);
+        response_header(request, "Parley-Message", begin->answer);
+        if (begin->question[0] != '\0')
+            response_header(request, "Parley-Question", begin->question);
         response_json(request, 202, object);
     }
     json_object_put(object);
@@ -260,7 +264,7 @@ static struct message_past *past_of(const struct turn *turn, size_t *count)
     return past;
 }
 
-/* Stores the question; of a turn that is not stored, only names the answer. */
+/* Stores the question and the answer's beginning; of a turn that is not stored, only names the answer. */
 static enum outcome store_begin(const struct turn *turn, struct message_begin *begin, struct failure *failure)
 {
     /* A request that cannot be counted because of the database is answered all the same, as long as nothing is to be stored. */
@@ -315,6 +319,7 @@ static enum outcome run_turn(const struct turn *turn, struct request *request, s
         .conversation_id = turn->conversation_id,
         .rolling_for = turn->rolling_for,
         .parent_id = turn->parent_id,
+        .regenerate = turn->regenerate_id,
         .content = turn->message,
         .content_len = turn->message_len,
         .title = title,

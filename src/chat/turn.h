@@ -25,13 +25,14 @@ struct turn {
     const char *parent_id;       /* NULL: the latest answer; "root": none */
     const char *client_id;       /* the client's own id for the answer; NULL: none */
     const char *continue_id;     /* the answer that is to go on where it was cut off, in place of a question; NULL: none */
+    const char *regenerate_id;   /* a stored question, or an answer to it, that gets one more answer, in place of a question; NULL: none */
     const char *key, *body_hash; /* Idempotency-Key, and SHA-256 of what was asked with it; NULL: none */
     bool is_detached;            /* the client is told where the stream is, and does not follow it here */
     /* What the client has of what was said before, the question (or results of tools) last: used in place of what is stored, and with a new conversation stored before the
        question. NULL: what is stored counts. */
     const struct completion_message *messages;
     size_t message_count;
-    const char *message;         /* the question; "" where it is only the confirmation of a call */
+    const char *message;         /* the question; "" where it is only the confirmation of a call, or there is none to store */
     size_t message_len;
     const char *metadata;    /* a JSON object as text */
     const char *attachments; /* a JSON array as text, as attachments.h has checked it; NULL: none */

@@ -25,11 +25,17 @@ struct listing {
     json_object *seen; /* ids that are in it */
 };
 
+/* How the list names a model. False: there is no name, or it is too long. */
+static bool name_model(char id[MODEL_ID_BYTES], const char *provider, const char *model)
+{
+    int len = snprintf(id, MODEL_ID_BYTES, "%s/%s", provider, model);
+    return len > 0 && len < MODEL_ID_BYTES && model[0] != '\0';
+}
+
 static void add(struct listing *listing, const char *provider, const char *model)
 {
-    char id[LIMIT_MODEL_NAME_BYTES * 2];
-    int len = snprintf(id, sizeof id, "%s/%s", provider, model);
-    if (len <= 0 || (size_t)len >= sizeof id || model[0] == '\0' || json_object_object_get_ex(listing->seen, id, NULL))
+    char id[MODEL_ID_BYTES];
+    if (!name_model(id, provider, model) || json_object_object_get_ex(listing->seen, id, NULL))
         return;
     json_object *row = json_object_new_object();
     json_object_object_add(row, "id", json_object_new_string(id));
@@ -104,6 +110,13 @@ static json_object *make_list(void)
     }
     json_object_put(listing.seen);
     return listing.list;
+}
+
+bool model_list_first(char id[MODEL_ID_BYTES])
+{
+    struct provider provider;
+    struct failure failure;
+    return provider_find(NULL, &provider, &failure) == OUTCOME_OK && name_model(id, provider.id, provider.model);
 }
 
 json_object *model_list(void)

@@ -1,5 +1,5 @@
 /*
- * All SQL about conversations: see conversation.h.
+ * All SQL about single conversations: see conversation.h. The list is in conversation_list.c.
  */
 #include "conversation.h"
 
@@ -7,25 +7,11 @@
 
 #include "../base/clock.h"
 #include "../base/buf.h"
-#include "../base/limits.h"
+#include "conversation_internal.h"
 #include "db.h"
 #include "search_text.h"
 
-#define COLUMNS "c.id, c.public_id, c.title, c.metadata, c.pinned, c.archived, c.created_at, c.updated_at"
-
-static const char no_such[] = "There is no such conversation.";
-
-struct reading {
-    int64_t user;
-    const char *id;
-    const struct conversation_cursor *before;
-    int limit;
-    const char *match; /* FTS5 expression, NULL: no search */
-    void (*each)(void *arg, const struct conversation *row);
-    void *arg;
-};
-
-static struct conversation read_row(struct query *query)
+struct conversation conversation_read(struct query *query)
 {
     return (struct conversation){
         .row = query_get_int(query, 0),
@@ -36,66 +22,30 @@ static struct conversation read_row(struct query *query)
         .archived = query_get_int(query, 5) != 0,
         .created_at = query_get_int(query, 6),
         .updated_at = query_get_int(query, 7),
+        .unread = query_get_int(query, 8) != 0,
+        .status = query_get_text(query, 9, NULL),
+        .leaf_id = query_get_text(query, 10, NULL),
     };
 }
 
-static enum outcome list(struct db *db, void *arg, struct failure *failure)
-{
-    struct reading *reading = arg;
-    struct query *query;
-    if (reading->match == NULL)
-        query = db_query(db, "SELECT " COLUMNS " FROM conversations AS c "
-                             "WHERE c.user_id = ?1 AND (c.updated_at, c.id) < (?2, ?3) "
-                             "ORDER BY c.updated_at DESC, c.id DESC LIMIT ?4");
-    else
-        query = db_query(db, "SELECT " COLUMNS " FROM conversations AS c "
-                             "WHERE c.user_id = ?1 AND (c.updated_at, c.id) < (?2, ?3) "
-                             "AND c.id IN (SELECT (rowid >> 18) & 33554431 FROM search_index WHERE search_index MATCH ?5 "
-                             "             AND rowid BETWEEN ?1 << 43 AND (?1 << 43) | 8796093022207) "
-                             "ORDER BY c.updated_at DESC, c.id DESC LIMIT ?4");
-    query_int(query, 1, reading->user);
-    query_int(query, 2, reading->before != NULL ? reading->before->updated_at : INT64_MAX);
-    query_int(query, 3, reading->before != NULL ? reading->before->row : INT64_MAX);
-    query_int(query, 4, reading->limit);
-    if (reading->match != NULL)
-        query_text(query, 5, reading->match);
-    while (query_next(query)) {
-        struct conversation row = read_row(query);
-        reading->each(reading->arg, &row);
-    }
-    query_end(query);
-    (void)failure;
-    return OUTCOME_OK;
-}
+static const char no_such[] = "There is no such conversation.";
 
-enum outcome conversation_list(int64_t user, const struct conversation_cursor *before, int limit, const char *search,
-                               void (*each)(void *arg, const struct conversation *row), void *arg, struct failure *failure)
-{
-    struct reading reading = {.user = user, .before = before, .limit = limit, .each = each, .arg = arg};
-    struct buf match;
-    buf_init(&match, 16 * LIMIT_QUERY_VALUE_BYTES);
-    if (search != NULL) {
-        search_match(&match, search);
-        if (buf_failed(&match))
-            return fail_no_memory(failure);
-        reading.match = match.data;
-    }
-    enum outcome outcome = OUTCOME_OK;
-    if (search == NULL || match.len > 0) /* a search without a word finds nothing */
-        outcome = db_read(list, &reading, failure);
-    buf_free(&match);
-    return outcome;
-}
+struct reading {
+    int64_t user;
+    const char *id;
+    void (*each)(void *arg, const struct conversation *row);
+    void *arg;
+};
 
 static enum outcome get(struct db *db, void *arg, struct failure *failure)
 {
     struct reading *reading = arg;
-    struct query *query = db_query(db, "SELECT " COLUMNS " FROM conversations AS c WHERE c.user_id = ?1 AND c.public_id = ?2");
+    struct query *query = db_query(db, "SELECT " CONVERSATION_COLUMNS " FROM conversations AS c WHERE c.user_id = ?1 AND c.public_id = ?2");
     query_int(query, 1, reading->user);
     query_text(query, 2, reading->id);
     bool found = query_next(query);
     if (found) {
-        struct conversation row = read_row(query);
+        struct conversation row = conversation_read(query);
         reading->each(reading->arg, &row);
     }
     query_end(query);
@@ -171,21 +121,39 @@ static enum outcome change_title(struct db *db, const struct changing *changing,
     return changed == 0 ? fail(failure, OUTCOME_BUSY, "The conversation was given another title meanwhile.") : OUTCOME_OK;
 }
 
+static enum outcome change_leaf(struct db *db, const struct changing *changing, struct failure *failure)
+{
+    struct query *query = db_query(db, "UPDATE conversations SET leaf_id = m.id FROM messages AS m WHERE conversations.user_id = ?1 AND conversations.public_id = ?2 "
+                                       "AND m.public_id = ?3 AND m.conversation_id = conversations.id");
+    query_int(query, 1, changing->user);
+    query_text(query, 2, changing->id);
+    query_text(query, 3, changing->change->leaf_id);
+    return query_run(query) == 0 ? fail(failure, OUTCOME_BAD_FIELD, "\"leaf_id\" is not a message of this conversation.") : OUTCOME_OK;
+}
+
+static void query_flag(struct query *query, int index, int flag)
+{
+    if (flag >= 0)
+        query_int(query, index, flag);
+}
+
 static enum outcome change_row(struct db *db, void *arg, struct failure *failure)
 {
     const struct changing *changing = arg;
+    const struct conversation_change *change = changing->change;
     struct query *query = db_query(db, "UPDATE conversations SET metadata = coalesce(?3, metadata), pinned = coalesce(?4, pinned), "
-                                       "archived = coalesce(?5, archived) WHERE user_id = ?1 AND public_id = ?2");
+                                       "archived = coalesce(?5, archived), unread = coalesce(?6, unread) WHERE user_id = ?1 AND public_id = ?2");
     query_int(query, 1, changing->user);
     query_text(query, 2, changing->id);
-    query_text(query, 3, changing->change->metadata);
-    if (changing->change->pinned >= 0)
-        query_int(query, 4, changing->change->pinned);
-    if (changing->change->archived >= 0)
-        query_int(query, 5, changing->change->archived);
+    query_text(query, 3, change->metadata);
+    query_flag(query, 4, change->pinned);
+    query_flag(query, 5, change->archived);
+    query_flag(query, 6, change->unread);
     if (query_run(query) == 0)
         return fail(failure, OUTCOME_NOT_FOUND, no_such);
-    return changing->change->title != NULL ? change_title(db, changing, failure) : OUTCOME_OK;
+    if (change->leaf_id != NULL && change_leaf(db, changing, failure) != OUTCOME_OK)
+        return failure->outcome;
+    return change->title != NULL ? change_title(db, changing, failure) : OUTCOME_OK;
 }
 
 enum outcome conversation_change(int64_t user, const char *id, const struct conversation_change *change, struct failure *failure)
@@ -212,7 +180,7 @@ enum outcome conversation_delete(int64_t user, const char *id, struct failure *f
 static enum outcome clear(struct db *db, void *arg, struct failure *failure)
 {
     const struct changing *changing = arg;
-    struct query *query = db_query(db, "UPDATE conversations SET leaf_id = NULL, updated_at = ?3 WHERE user_id = ?1 AND public_id = ?2");
+    struct query *query = db_query(db, "UPDATE conversations SET leaf_id = NULL, unread = 0, updated_at = ?3 WHERE user_id = ?1 AND public_id = ?2");
     query_int(query, 1, changing->user);
     query_text(query, 2, changing->id);
     query_int(query, 3, clock_unix_ms());

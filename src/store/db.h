@@ -67,6 +67,7 @@ void query_text(struct query *query, int index, const char *text); /* NULL binds
 void query_bytes(struct query *query, int index, const char *text, size_t len);
 void query_real(struct query *query, int index, double value);
 void query_null(struct query *query, int index);
+void query_pointer(struct query *query, int index, void *pointer, const char *type); /* what a function of an extension wants (SQLite documentation, "Pointer Passing Interfaces") */
 
 /* Steps to the next row: false at the end or on an error. */
 bool query_next(struct query *query);

@@ -91,6 +91,12 @@ void query_null(struct query *query, int index)
         check_bind(query, sqlite3_bind_null(query->statement, index));
 }
 
+void query_pointer(struct query *query, int index, void *pointer, const char *type)
+{
+    if (query != NULL)
+        check_bind(query, sqlite3_bind_pointer(query->statement, index, pointer, type, NULL));
+}
+
 bool query_next(struct query *query)
 {
     if (query == NULL || query->db->error != SQLITE_OK)

@@ -33,10 +33,11 @@ struct message_begin {
     const char *conversation_id; /* NULL: the rolling one, or a new one */
     const char *rolling_for;     /* whose rolling conversation, when conversation_id is NULL; NULL: a new conversation */
     const char *parent_id;       /* the answer that this message follows; "root": none; NULL: the latest of the conversation */
+    const char *regenerate;      /* a question that is stored already, or an answer to it: it gets one more answer, and nothing else is stored; NULL: none */
     const char *content;
     size_t content_len;
     const char *title;    /* for a conversation that has none yet */
-    const char *metadata; /* a JSON object as text */
+    const char *metadata; /* a JSON object as text: of the question, of the answer where there is none to store */
     const char *attachments; /* a JSON array as text; NULL: none */
     const struct message_past *history; /* of a conversation that has no message yet, the oldest first: the question follows the last of them. Ignored when there are messages … */
     size_t history_count;               /* … or when parent_id is not NULL */
@@ -58,9 +59,9 @@ struct message_begin {
 };
 
 /* Stores the user's message and an empty answer with status `streaming`, in one transaction, and makes the conversation where there is none. The history
-   is stored before them.
-   OUTCOME_NOT_FOUND: no such conversation; OUTCOME_BAD_FIELD: parent_id is no answer of it, or the key came with something else before; OUTCOME_BUSY: the answer that this
-   message would follow still streams; OUTCOME_OVERLOADED: max_running is reached; OUTCOME_RATE_LIMITED: the user, the address or its minute has no more. */
+   is stored before them. With `regenerate` only the answer is stored, below the question that was asked with words: a confirmation of calls is not given twice.
+   OUTCOME_NOT_FOUND: no such conversation, or message; OUTCOME_BAD_FIELD: parent_id is no answer of it, what is to be answered again follows no question, or the key came with
+   something else before; OUTCOME_BUSY: the answer that this message would follow, or that is named in place of a question, still streams; OUTCOME_OVERLOADED: max_running is reached; OUTCOME_RATE_LIMITED: the user, the address or its minute has no more. */
 enum outcome message_begin_turn(struct message_begin *begin, struct failure *failure);
 
 /* How long a key is remembered. */

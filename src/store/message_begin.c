@@ -1,5 +1,5 @@
 /*
- * How answers begin: a question with an empty answer, a question that comes again, an answer that goes on. See message.h; the rest is in message_end.c and message.c.
+ * How answers begin: a question with an empty answer, one more answer to a question, a question that comes again, an answer that goes on. See message.h; the rest is in message_end.c and message.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -161,8 +161,9 @@ static enum outcome explain_refusal(struct db *db, struct message_begin *begin, 
 static void add_answer(struct db *db, const struct message_begin *begin, int64_t now)
 {
     struct query *query = db_query(db,
-        "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, status, process, seen_at, created_at, client_id, model, detached, address) "
-        "SELECT ?1, q.conversation_id, q.user_id, q.seq + 1, q.id, 'assistant', 'streaming', ?3, ?4, ?4, ?5, ?6, ?7, ?8 FROM messages AS q WHERE q.public_id = ?2");
+        "INSERT INTO messages (public_id, conversation_id, user_id, seq, parent_id, role, status, process, seen_at, created_at, client_id, model, detached, address, metadata) "
+        "SELECT ?1, q.conversation_id, q.user_id, (SELECT max(seq) + 1 FROM messages WHERE conversation_id = q.conversation_id), q.id, 'assistant', 'streaming', ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9 "
+        "FROM messages AS q WHERE q.public_id = ?2");
     query_text(query, 1, begin->answer);
     query_text(query, 2, begin->question);
     query_text(query, 3, begin->process);
@@ -171,21 +172,26 @@ static void add_answer(struct db *db, const struct message_begin *begin, int64_t
     query_text(query, 6, begin->model);
     query_int(query, 7, begin->detached);
     query_text(query, 8, begin->address);
+    query_text(query, 9, begin->regenerate != NULL ? begin->metadata : "{}");
     (void)query_run(query);
 }
 
-/* The conversation's newest message, and its title if it has none. False: out of memory. */
-static bool update_conversation(struct db *db, const struct message_begin *begin, int64_t conversation, int64_t now)
+/* The answer is its conversation's newest message. */
+static void update_leaf(struct db *db, const struct message_begin *begin, int64_t now)
+{
+    struct query *query = db_query(db, "UPDATE conversations SET leaf_id = m.id, updated_at = ?2, unread = 0 FROM messages AS m WHERE m.public_id = ?1 AND conversations.id = m.conversation_id");
+    query_text(query, 1, begin->answer);
+    query_int(query, 2, now);
+    (void)query_run(query);
+}
+
+/* Gives a conversation a title if it has none. False: out of memory. */
+static bool add_title(struct db *db, const struct message_begin *begin, int64_t conversation)
 {
     struct buf spaced;
     buf_init(&spaced, SIZE_MAX / 2);
     bool good = search_space(&spaced, begin->title, strlen(begin->title));
-    struct query *query = db_query(db, "UPDATE conversations SET leaf_id = (SELECT id FROM messages WHERE public_id = ?2), updated_at = ?3 WHERE id = ?1");
-    query_int(query, 1, conversation);
-    query_text(query, 2, begin->answer);
-    query_int(query, 3, now);
-    (void)query_run(query);
-    query = db_query(db, "UPDATE conversations SET title = ?2, title_search = ?3 WHERE id = ?1 AND title = ''");
+    struct query *query = db_query(db, "UPDATE conversations SET title = ?2, title_search = ?3 WHERE id = ?1 AND title = ''");
     query_int(query, 1, conversation);
     query_text(query, 2, begin->title);
     query_text(query, 3, spaced.len > 0 ? spaced.data : NULL);
@@ -304,13 +310,11 @@ static enum outcome check_begin(struct db *db, struct message_begin *begin, int6
     return outcome == OUTCOME_OK ? rate_add(db, &begin->rate, failure) : outcome;
 }
 
-static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure)
+/* --- questions ----------------------------------------------------------------------------------------------------- */
+
+/* Stores the question, its conversation and what was said before, as far as they are not there. */
+static enum outcome store_question(struct db *db, struct message_begin *begin, int64_t now, struct failure *failure)
 {
-    struct message_begin *begin = arg;
-    int64_t now = clock_unix_ms();
-    enum outcome outcome = check_begin(db, begin, now, failure);
-    if (outcome != OUTCOME_OK || begin->is_repeat)
-        return outcome;
     if (begin->conversation_id == NULL)
         add_conversation(db, begin, now);
     int64_t conversation = find_conversation(db, begin);
@@ -333,11 +337,51 @@ static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure
         return failure->outcome;
     if (added == 0)
         return explain_refusal(db, begin, conversation, failure);
+    return add_title(db, begin, conversation) ? OUTCOME_OK : fail_no_memory(failure);
+}
 
+/* Finds the question that is to be answered again: the nearest one with words, because a message without any only confirms calls, and that counts once. */
+static enum outcome find_question(struct db *db, struct message_begin *begin, struct failure *failure)
+{
+    struct query *query = db_query(db,
+        "WITH RECURSIVE path (id, parent_id, is_question, conversation, status) AS ("
+        "  SELECT m.id, m.parent_id, m.role = 'user' AND m.content <> '', c.public_id, m.status FROM messages AS m JOIN conversations AS c ON c.id = m.conversation_id "
+        "  WHERE m.public_id = ?1 AND c.user_id = ?2 AND (?3 IS NULL OR c.public_id = ?3) "
+        "  UNION ALL SELECT m.id, m.parent_id, m.role = 'user' AND m.content <> '', path.conversation, path.status FROM path JOIN messages AS m ON m.id = path.parent_id WHERE NOT path.is_question) "
+        "SELECT path.conversation, path.status = 'streaming', path.is_question, m.public_id FROM path JOIN messages AS m ON m.id = path.id ORDER BY path.is_question DESC LIMIT 1");
+    query_text(query, 1, begin->regenerate);
+    query_int(query, 2, begin->user);
+    query_text(query, 3, begin->conversation_id);
+    bool found = query_next(query), streams = found && query_get_int(query, 1) != 0, is_question = found && query_get_int(query, 2) != 0;
+    if (found) {
+        (void)snprintf(begin->conversation, ID_BYTES, "%s", query_get_text(query, 0, NULL));
+        (void)snprintf(begin->question, ID_BYTES, "%s", query_get_text(query, 3, NULL));
+    }
+    query_end(query);
+    if (streams) {
+        (void)snprintf(begin->busy, ID_BYTES, "%s", begin->regenerate);
+        return refuse_busy(failure);
+    }
+    if (!is_question)
+        return found ? fail(failure, OUTCOME_BAD_FIELD, "\"regenerate\" names an answer that follows no question.") : fail(failure, OUTCOME_NOT_FOUND, "There is no such message.");
+    return OUTCOME_OK;
+}
+
+static enum outcome begin_turn(struct db *db, void *arg, struct failure *failure)
+{
+    struct message_begin *begin = arg;
+    int64_t now = clock_unix_ms();
+    enum outcome outcome = check_begin(db, begin, now, failure);
+    if (outcome != OUTCOME_OK || begin->is_repeat)
+        return outcome;
+    outcome = begin->regenerate != NULL ? find_question(db, begin, failure) : store_question(db, begin, now, failure);
+    if (outcome != OUTCOME_OK)
+        return outcome;
     add_answer(db, begin, now);
     if (begin->key != NULL)
         add_repeat(db, begin, now);
-    return update_conversation(db, begin, conversation, now) ? OUTCOME_OK : fail_no_memory(failure);
+    update_leaf(db, begin, now);
+    return OUTCOME_OK;
 }
 
 enum outcome message_begin_turn(struct message_begin *begin, struct failure *failure)
@@ -398,7 +442,7 @@ static enum outcome continue_turn(struct db *db, void *arg, struct failure *fail
         return explain_continue(db, begin, failure);
     if (begin->key != NULL)
         add_repeat(db, begin, now);
-    query = db_query(db, "UPDATE conversations SET updated_at = ?2, leaf_id = (SELECT id FROM messages WHERE public_id = ?1) "
+    query = db_query(db, "UPDATE conversations SET updated_at = ?2, unread = 0, leaf_id = (SELECT id FROM messages WHERE public_id = ?1) "
                          "WHERE id = (SELECT conversation_id FROM messages WHERE public_id = ?1) RETURNING public_id");
     query_text(query, 1, begin->answer);
     query_int(query, 2, now);

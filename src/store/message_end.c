@@ -77,6 +77,16 @@ static void drop_journal(struct db *db, const char *id)
     (void)query_run(query);
 }
 
+/* The conversation of an answer that has ended has something new in it. It comes to the top of the list at `now`; 0: it stays where it is. */
+static void note_end(struct db *db, const char *id, int64_t now)
+{
+    struct query *query = db_query(db, "UPDATE conversations SET unread = 1, updated_at = coalesce(?2, updated_at) WHERE id = (SELECT conversation_id FROM messages WHERE public_id = ?1)");
+    query_text(query, 1, id);
+    if (now > 0)
+        query_int(query, 2, now);
+    (void)query_run(query);
+}
+
 static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
 {
     const struct message_end *end = arg;
@@ -98,10 +108,7 @@ static enum outcome end_turn(struct db *db, void *arg, struct failure *failure)
     if (changed == 0)
         return fail(failure, OUTCOME_NOT_FOUND, "The conversation was deleted while its answer was being written.");
     drop_journal(db, end->id);
-    query = db_query(db, "UPDATE conversations SET updated_at = ?2 WHERE id = (SELECT conversation_id FROM messages WHERE public_id = ?1)");
-    query_text(query, 1, end->id);
-    query_int(query, 2, now);
-    (void)query_run(query);
+    note_end(db, end->id, now);
     if (end->question_steps != NULL)
         store_question_steps(db, end);
     add_usage(db, end, now);
@@ -129,7 +136,8 @@ static enum outcome give_up(struct db *db, void *arg, struct failure *failure)
     query_text(query, 3, outcome_code(giving_up->why->outcome));
     query_text(query, 4, giving_up->why->message);
     query_int(query, 5, clock_unix_ms());
-    (void)query_run(query);
+    if (query_run(query) > 0)
+        note_end(db, giving_up->id, 0);
     (void)failure;
     return OUTCOME_OK;
 }
@@ -165,8 +173,10 @@ static enum outcome mark_lost(struct db *db, void *arg, struct failure *failure)
     query_text(query, 10, lost->error_code);
     query_text(query, 11, lost->error_message);
     query_text(query, 12, lost->steps);
-    if (query_run(query) > 0)
+    if (query_run(query) > 0) {
         drop_journal(db, lost->id);
+        note_end(db, lost->id, 0);
+    }
     buf_free(&spaced);
     return OUTCOME_OK;
 }

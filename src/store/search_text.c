@@ -3,8 +3,6 @@
  */
 #include "search_text.h"
 
-#include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "../base/limits.h"
@@ -55,6 +53,11 @@ static size_t next_char(const char *text, size_t len, uint32_t *code)
         return (size_t)n;
     *code = 0xFFFD;
     return 1;
+}
+
+bool search_is_spaceless(uint32_t code)
+{
+    return IS_IN(code, spaceless);
 }
 
 static bool has_spaceless(const char *text, size_t len)
@@ -171,26 +174,44 @@ static bool may_be_longer(const char *text, size_t len)
     return run >= PREFIX_LETTERS;
 }
 
-/* Appends all words in one spelling, each as a quoted string; whether the spelling differs from what was typed. */
-static bool add_words(struct buf *out, const struct word *words, size_t count, enum sharp_s spelling)
+/* Calls `each` with all words in one spelling; whether that differs from what was typed. */
+static bool spell(const struct word *words, size_t count, enum sharp_s spelling, search_phrase_taker *each, void *arg)
 {
     bool changed = false;
     int prefixes = 0;
     for (size_t i = 0; i < count; i++) {
-        struct buf spelled;
+        struct buf spelled, apart;
         buf_init(&spelled, LIMIT_QUERY_VALUE_BYTES * 2);
+        buf_init(&apart, LIMIT_QUERY_VALUE_BYTES * 8);
         changed |= add_spelled(&spelled, &words[i], spelling);
-        buf_add_text(out, i > 0 ? " \"" : "\"");
         if (has_spaceless(spelled.data, spelled.len))
-            add_apart(out, spelled.data, spelled.len);
+            add_apart(&apart, spelled.data, spelled.len);
         else
-            buf_add(out, spelled.data, spelled.len);
+            buf_add(&apart, spelled.data, spelled.len);
         bool prefix = !words[i].exact && prefixes < PREFIX_WORDS && may_be_longer(spelled.data, spelled.len);
         prefixes += prefix;
-        buf_add_text(out, prefix ? "\" *" : "\"");
+        each(arg, apart.data, apart.len, prefix);
+        buf_free(&apart);
         buf_free(&spelled);
     }
     return changed;
+}
+
+void search_phrases(const char *typed, search_phrase_taker *each, void *arg)
+{
+    struct word words[LIMIT_SEARCH_WORDS];
+    size_t count = split(typed, words);
+    for (int spelling = AS_TYPED; spelling <= SS_TO_SHARP; spelling++)
+        (void)spell(words, count, (enum sharp_s)spelling, each, arg);
+}
+
+/* Appends a phrase as a quoted string. */
+static void add_quoted(void *arg, const char *text, size_t len, bool is_prefix)
+{
+    struct buf *out = arg;
+    buf_add_text(out, out->len > 0 ? " \"" : "\"");
+    buf_add(out, text, len);
+    buf_add_text(out, is_prefix ? "\" *" : "\"");
 }
 
 void search_match(struct buf *out, const char *typed)
@@ -199,11 +220,11 @@ void search_match(struct buf *out, const char *typed)
     size_t count = split(typed, words), first = out->len;
     if (count == 0)
         return;
-    (void)add_words(out, words, count, AS_TYPED);
+    (void)spell(words, count, AS_TYPED, add_quoted, out);
     for (int spelling = SHARP_TO_SS; spelling <= SS_TO_SHARP; spelling++) {
         struct buf other;
         buf_init(&other, out->max);
-        if (add_words(&other, words, count, (enum sharp_s)spelling)) {
+        if (spell(words, count, (enum sharp_s)spelling, add_quoted, &other)) {
             struct buf both; /* an OR needs each side in parentheses */
             buf_init(&both, out->max);
             buf_addf(&both, out->data[first] == '(' ? "%s OR (%s)" : "(%s) OR (%s)", out->data + first, other.data);

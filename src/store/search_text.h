@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../base/buf.h"
 
@@ -20,5 +21,14 @@ bool search_space(struct buf *out, const char *text, size_t len);
    finds words that begin with it; "words in quotes" are a phrase; ß and ss find each other. Appends nothing when there is no word. Nothing that is typed
    can be read as an operator. */
 void search_match(struct buf *out, const char *typed);
+
+/* A phrase that a search looks for, as the index would have it: words that follow each other, lent during a callback. Its last word may also be the beginning of a longer one. */
+typedef void search_phrase_taker(void *arg, const char *text, size_t len, bool is_prefix);
+
+/* Calls `each` for every phrase of a search, in every spelling; the same may come more than once. */
+void search_phrases(const char *typed, search_phrase_taker *each, void *arg);
+
+/* Whether a character is of a script without spaces between words. */
+bool search_is_spaceless(uint32_t code);
 
 #endif

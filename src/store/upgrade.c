@@ -43,6 +43,9 @@ static const struct upgrade_step steps_of_program[] = {
         "CREATE INDEX repeats_by_message ON repeats (message_id); CREATE INDEX repeats_by_age ON repeats (created_at); "
         "CREATE TABLE rates (who TEXT PRIMARY KEY, minute INTEGER NOT NULL, requests INTEGER NOT NULL) WITHOUT ROWID; "
         "CREATE INDEX rates_by_minute ON rates (minute)"},
+    {5, "ALTER TABLE conversations ADD COLUMN unread INTEGER NOT NULL DEFAULT 0; DROP INDEX conversations_by_user; "
+        "CREATE INDEX conversations_by_user ON conversations (user_id, updated_at DESC, id DESC, archived, pinned); "
+        "CREATE INDEX messages_answers ON messages (conversation_id, seq, status) WHERE role = 'assistant'"},
 };
 
 static const char our_tables[] = "SELECT count(*) FROM sqlite_master WHERE name IN ('users', 'conversations', 'messages')";

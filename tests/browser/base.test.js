@@ -16,7 +16,7 @@ async function openAt(t, options, path = options.page) {
 }
 
 const probes = (host) => host.seen.filter((line) => line.endsWith('/health'));
-const asks = (host) => host.seen.filter((line) => line.startsWith('POST') && line.endsWith('/chat/stream'));
+const asks = (host) => host.seen.filter((line) => line.startsWith('POST') && line.endsWith('/chat'));
 
 describe('the API is', () => {
   test('beside the page: nothing is searched', async (t) => {
@@ -78,7 +78,7 @@ describe('the API is', () => {
     move();
     await say(page, 'Still there?');
     await answerIs(page, 'Moved');
-    assert.deepEqual(asks(host), ['POST /x/chat/stream', 'POST /cgi-bin/chat.cgi/chat/stream']);
+    assert.deepEqual(asks(host), ['POST /x/chat', 'POST /cgi-bin/chat.cgi/chat']);
     assert.equal(at.p.chats.length, 1);
   });
 
@@ -135,7 +135,7 @@ describe('the API is nowhere', () => {
 });
 
 describe('the API is where it was, and something else refuses', () => {
-  const refusing = (status, body, type) => (req, res, path) => path.endsWith('/chat/stream') && (refuse(req, res, status, body, type), true);
+  const refusing = (status, body, type) => (req, res, path) => path.endsWith('/chat') && (refuse(req, res, status, body, type), true);
 
   for (const [name, status, sentence] of [['a filter says 403', 403, 'status 403'], ['a page stands in for the answer', 200, 'does not understand']]) {
     test(`${name} in HTML: one look, no second question, its own sentence`, async (t) => {
@@ -155,7 +155,7 @@ describe('the API is where it was, and something else refuses', () => {
       (req, res) => res.destroy(),
     ];
     let now;
-    const { host, page } = await openAt(t, { page: '/x/', api: '/x/', answer: (req, res, path) => path.endsWith('/chat/stream') && (now(req, res), true) });
+    const { host, page } = await openAt(t, { page: '/x/', api: '/x/', answer: (req, res, path) => path.endsWith('/chat') && (now(req, res), true) });
     for (const [n, sentence] of ['Gone.', 'status 500', 'status 503', 'cannot be reached'].entries()) {
       now = answers[n];
       await say(page, 'Please');

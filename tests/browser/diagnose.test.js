@@ -32,7 +32,7 @@ function partsOf(page) {
   };
 }
 
-const settled = (verdict) => verdict.and(verdict.page().locator(':not([data-kind="testing"])')).waitFor();
+const settled = (verdict) => verdict.and(verdict.page().locator('[data-kind]:not([data-kind="testing"])')).waitFor();
 const kindOf = (verdict) => verdict.getAttribute('data-kind');
 const atEnd = () => 1000;
 const inTwo = (at) => (at <= 400 ? 400 : 1000);

@@ -2,13 +2,13 @@
 // that arrive as a test says. It answers everything else with 404 (or another status) in HTML, as static servers do.
 // Neighbours: stand.js opens pages at it (`proxy: host`). Leaves out: being fast or complete.
 import http from 'node:http';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { forward } from './stand.js';
 
 const WWW = path.resolve(fileURLToPath(import.meta.url), '../../../www');
-const TYPES = { html: 'text/html; charset=utf-8', css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml' };
+const TYPES = { html: 'text/html; charset=utf-8', css: 'text/css', js: 'text/javascript', svg: 'image/svg+xml', json: 'application/json', webmanifest: 'application/manifest+json', png: 'image/png', woff2: 'font/woff2' };
 
 /**
  * `page`: the path of the page's folder. `api`: the path below which requests go to `target`. `answer(req, res, path)` comes before
@@ -39,7 +39,7 @@ function serveFile(res, page, pathname) {
   if (!pathname.startsWith(page)) return false;
   const name = pathname.slice(page.length) || 'index.html';
   const type = TYPES[name.split('.').at(-1)];
-  if (!type || name.includes('..')) return false;
+  if (!type || name.includes('..') || !existsSync(path.join(WWW, name))) return false;
   res.writeHead(200, { 'content-type': type });
   res.end(readFileSync(path.join(WWW, name)));
   return true;

@@ -11,13 +11,14 @@ const WWW = path.resolve(fileURLToPath(import.meta.url), '../../../www');
 const SINKS = /innerHTML|outerHTML|insertAdjacentHTML|document\.write|srcdoc|setHTMLUnsafe|DOMParser|createContextualFragment|\beval\b|new Function/;
 
 function filesIn(folder) {
-  return readdirSync(folder).filter((name) => name !== 'vendor' && name !== 'node_modules').flatMap((name) => {
+  return readdirSync(folder).filter((name) => !['vendor', 'node_modules', 'assets', 'index.html'].includes(name)).flatMap((name) => {
     const full = path.join(folder, name);
     return statSync(full).isDirectory() ? filesIn(full) : [full];
   });
 }
 
-const files = filesIn(WWW).filter((file) => !file.endsWith('.json')).map((file) => ({ name: path.relative(WWW, file), text: readFileSync(file, 'utf8') }));
+// What people write: index.html and assets/ are copies (tests/page.sh), vendor/ is other people's.
+const files = filesIn(WWW).filter((file) => /(?:\.(?:html|css|js|svg)|\.htaccess)$/.test(file)).map((file) => ({ name: path.relative(WWW, file), text: readFileSync(file, 'utf8') }));
 const PAGES = files.filter((file) => file.name.endsWith('.html'));
 const policyOf = (html) => html.match(/<meta http-equiv="Content-Security-Policy"[^>]*>/)?.[0];
 
@@ -46,37 +47,88 @@ test('every address is relative and every file named is there', () => {
       assert.ok(statSync(path.join(WWW, address)), address);
     }
   }
-  for (const { name, text } of files) assert.doesNotMatch(text.replaceAll('http://www.w3.org/2000/svg', ''), /https?:\/\//, name);
+  for (const { name, text } of files) assert.doesNotMatch(text.replaceAll('http://www.w3.org/2000/svg', ''), /https?:\/\/[\w.[]/, name);
 });
 
-// The modules that `name` imports, directly or not, without itself.
-function importsOf(name, seen = new Set()) {
-  const { text } = files.find((file) => file.name === name);
-  for (const [, other] of text.matchAll(/^import [^;]*?from "\.\/([^"]+)";/gm)) {
-    const full = `js/${other}`;
-    if (!seen.has(full)) importsOf(full, seen.add(full));
-  }
-  return seen;
+const read = (name) => readFileSync(path.join(WWW, name));
+const addressesIn = (text, element) => [...text.matchAll(element)].map((match) => match[1]);
+
+/** What a module names: `static` are its imports, `dynamic` the import("…") of a name that stands there. Paths below www/. */
+function namesIn(module) {
+  const text = read(module).toString();
+  const resolve = (names) => names.map((name) => path.posix.join(path.posix.dirname(module), name));
+  return {
+    static: resolve(addressesIn(text, /^(?:import|export)\b[^;"'(]*?["'](\.{1,2}\/[^"']+)["']/gm)),
+    dynamic: resolve(addressesIn(text, /\bimport\("(\.{1,2}\/[^"]+)"\)/g)),
+  };
 }
 
+/** These modules and all that they import: only what has to be there before they run, or also what they may ask for later. */
+function withImports(modules, { dynamic = false } = {}) {
+  const seen = new Set();
+  const visit = (module) => {
+    if (seen.has(module)) return;
+    seen.add(module);
+    const names = namesIn(module);
+    for (const name of [...names.static, ...(dynamic ? names.dynamic : [])]) visit(name);
+  };
+  for (const module of modules) visit(module);
+  return [...seen];
+}
+
+const scriptsOf = (page) => addressesIn(page.text, /<script[^>]*\ssrc="([^"]+)"/g);
+const preloadsOf = (page) => addressesIn(page.text, /<link rel="modulepreload" href="([^"]+)">/g);
+
 test('each page preloads every static import, and nothing else', () => {
-  for (const { name, text } of PAGES) {
-    const start = text.match(/<script type="module" src="([^"]+)">/)[1];
-    const preloads = [...text.matchAll(/<link rel="modulepreload" href="([^"]+)">/g)].map((match) => match[1]);
-    assert.deepEqual(preloads.sort(), [...importsOf(start)].sort(), name);
+  for (const page of PAGES) {
+    const scripts = scriptsOf(page);
+    assert.deepEqual(preloadsOf(page).sort(), withImports(scripts).filter((name) => !scripts.includes(name)).sort(), page.name);
   }
+});
+
+test('app.js fetches side by side all that chat.js imports and the page does not have yet', () => {
+  const later = addressesIn(read('js/app.js').toString().match(/const LATER = \[([^\]]+)\]/)[1], /"([^"]+)"/g).map((name) => `js/${name}.js`);
+  const there = withImports(scriptsOf(PAGES.find(({ name }) => name === 'page.html')));
+  assert.deepEqual(later.sort(), withImports(['js/chat.js']).filter((name) => !there.includes(name)).sort());
 });
 
 test('no module is left over', () => {
-  const used = new Set(PAGES.flatMap(({ text }) => [...text.matchAll(/(?:src|href)="(js\/[^"]+)"/g)].map((match) => match[1])));
-  for (const { name } of files.filter((file) => file.name.startsWith('js/'))) assert.ok(used.has(name), name);
+  const used = withImports(PAGES.flatMap(scriptsOf), { dynamic: true });
+  for (const { name } of files.filter((file) => file.name.startsWith('js/'))) assert.ok(used.includes(name), name);
 });
 
 test('every file opens with a comment', () => {
   for (const { name, text } of files) assert.match(text, /^(?:\/\/ |# |\/\* |(?:<!doctype html>\n)?<!-- )/, name);
 });
 
-test('all of it is light: at most 100 KB gzip', () => {
-  const bytes = files.reduce((sum, { text }) => sum + gzipSync(text).length, 0);
-  assert.ok(bytes <= 100_000, `${bytes} bytes`);
+/** Bytes of these files on their way, each compressed for itself. */
+const weight = (names) => [...new Set(names)].reduce((sum, name) => sum + gzipSync(read(name)).length, 0);
+
+test('what is loaded before the first use is light: at most 100 KB gzip', (t) => {
+  const page = PAGES.find(({ name }) => name === 'page.html');
+  const styles = addressesIn(page.text, /<link rel="(?:stylesheet|icon)" href="([^"]+)"/g);
+  const first = ['page.html', 'i18n/en.json', ...styles, ...preloadsOf(page), ...withImports(scriptsOf(page))];
+  const talking = [...first, ...withImports(['js/chat.js']), 'vendor/markdown-it.js'];
+  const all = [...first, ...withImports(scriptsOf(page), { dynamic: true })];
+  t.diagnostic(`before the first use ${weight(first)} bytes; to talk, with Markdown, ${weight(talking)}; with all modules that are named, each when it is needed, ${weight(all)}`);
+  assert.ok(weight(first) <= 100_000, `${weight(first)} bytes`);
 });
+
+test('the icons of the installed page are small, and the manifest names those that are there', () => {
+  const manifest = JSON.parse(read('manifest.webmanifest'));
+  for (const member of ['start_url', 'scope']) assert.equal(manifest[member], './', `${member}: below any prefix`);
+  assert.equal(manifest.id, undefined, 'or the host would be the id, whatever the prefix: without one it is start_url');
+  assert.equal(manifest.display, 'standalone');
+  assert.deepEqual(manifest.share_target, { action: './', method: 'GET', enctype: 'application/x-www-form-urlencoded', params: { text: 'q' } });
+  const sizes = new Set();
+  for (const { src, sizes: size, type, purpose } of manifest.icons) {
+    assert.doesNotMatch(src, /^(\/|[a-z]+:)/, src);
+    assert.ok(read(src).length < 10_000, src);
+    if (type === 'image/png') assert.equal(pngSize(read(src)), size, src);
+    sizes.add(`${size} ${purpose ?? 'any'}`);
+  }
+  for (const needed of ['192x192 any', '512x512 any', '512x512 maskable']) assert.ok(sizes.has(needed), needed);
+  assert.equal(pngSize(read('icons/apple-touch-icon.png')), '180x180');
+});
+
+const pngSize = (png) => `${png.readUInt32BE(16)}x${png.readUInt32BE(20)}`;

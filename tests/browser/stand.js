@@ -2,10 +2,11 @@
 // anything that should not happen (console errors, page errors, CSP reports, requests to other hosts).
 // Neighbours: ../http/server.js, ../provider/provider.js; host.js is another host server for the same page. Leaves out: what is tested; see *.test.js.
 import http from 'node:http';
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { before, beforeEach, after, test as nodeTest } from 'node:test';
 import { chromium } from 'playwright-core';
-import { startServer, SCALE } from '../http/server.js';
+import { startServer, REPO, SCALE } from '../http/server.js';
 import { startProvider } from '../provider/provider.js';
 
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
@@ -13,25 +14,30 @@ const ARGS = ['--headless', '--disable-gpu', '--disable-quic', '--no-first-run',
   '--disable-component-update', '--disable-sync'];
 const NO_BROWSER = existsSync(CHROMIUM) ? false : `no browser at ${CHROMIUM} (set CHROMIUM)`;
 
+/** What the page says, in English. */
+export const TEXTS = JSON.parse(readFileSync(new URL('../../www/i18n/en.json', import.meta.url), 'utf8'));
+
 /** A test of the page; skipped, with the reason, where there is no browser. */
 export function test(name, fn) {
   nodeTest(name, { timeout: 60_000 * SCALE, skip: NO_BROWSER }, fn);
 }
 
-export function launch() {
+/** A browser, with more arguments of its command line. */
+export function launch(...more) {
   const root = process.getuid?.() === 0;
-  return chromium.launch({ executablePath: CHROMIUM, args: root ? [...ARGS, '--no-sandbox'] : ARGS });
+  return chromium.launch({ executablePath: CHROMIUM, args: [...ARGS, ...(root ? ['--no-sandbox'] : []), ...more] });
 }
 
 /**
- * Browser, provider (`at.p`) and server (`at.s`) for one file of tests.
+ * Browser, provider (`at.p`, with these `models`) and server (`at.s`) for one file of tests; other `options` are those of startServer.
  * `at.open(t, options)` gives a watched page, see below.
  */
 export function stand(options = {}) {
   const at = { browser: null, p: null, s: null, open: null };
   before(async () => {
     if (NO_BROWSER) return;
-    at.p = await startProvider();
+    execFileSync('tests/page.sh', { cwd: REPO });               // what was changed last is what is tested
+    at.p = await startProvider({ models: options.models });
     at.s = await startServer({ ...options, settings: { LLM_BASE_URL: at.p.url, ...options.settings } });
     at.browser = await launch();
   });
@@ -47,15 +53,16 @@ export function stand(options = {}) {
 /**
  * A page in a context of its own (or `context`), at the server or `proxy` (stopped after the page), and `path`.
  * What it must not do fails the test at its end; `allow` is a pattern for console errors that the test provokes
- * (browsers log every failed request).
+ * (browsers log every failed request). With `ready` "box" the test begins before the rest of the page is there.
  */
-async function openPage(at, t, { context, proxy, path = '/', allow, ...contextOptions } = {}) {
+export async function openPage(at, t, { context, proxy, path = '/', allow, ready = 'all', ...contextOptions } = {}) {
   const url = proxy?.url ?? at.s.url;
   const own = context ?? await at.browser.newContext({ viewport: { width: 1200, height: 800 }, ...contextOptions });
   own.setDefaultTimeout(10_000 * SCALE);
   const page = await own.newPage();
   const problems = watch(page, new URL(url).origin, allow);
   await page.goto(url + path);
+  if (!/\.\w+$/.test(path)) await page.locator(`html[data-ready="${ready}"], body:not(:has(#composer))`).first().waitFor({ state: 'attached' });   // the texts have come, keys work
   t.after(async () => {
     if (!context) await own.close();
     await proxy?.stop();
@@ -117,19 +124,28 @@ export function forward(req, res, url, onPiece) {
 /** The parts of the page, by the names people and screen readers know them by. */
 export function partsOf(page) {
   return {
-    box: page.getByRole('textbox', { name: 'Message' }),
-    send: page.getByRole('button', { name: 'Send', exact: true }),
+    box: page.getByRole('textbox', { name: 'Message', exact: true }),
+    send: page.locator('#composer').getByRole('button', { name: 'Send', exact: true }),
     stop: page.getByRole('button', { name: 'Stop', exact: true }),
     retry: page.getByRole('button', { name: 'Retry' }),
     jump: page.getByRole('button', { name: 'Jump to latest' }),
     fresh: page.getByRole('link', { name: 'New conversation' }).first(),
     list: page.getByRole('navigation', { name: 'Conversations' }).getByRole('listitem'),
+    search: page.getByRole('searchbox', { name: 'Search conversations' }),
     messages: page.getByRole('article'),
     questions: page.locator('article[data-role="user"]'),
     answers: page.locator('article[data-role="assistant"]'),
-    status: page.getByRole('status'),
-    alert: page.getByRole('alert'),
+    status: page.locator('#status'),
+    alert: page.locator('#alert'),
   };
+}
+
+/** Chooses an entry of the menu of a conversation. */
+export async function choose(page, title, entry) {
+  const button = page.getByRole('button', { name: `Options for “${title}”` });
+  await button.focus();
+  await button.click();
+  await page.getByRole('menuitem', { name: entry, exact: true }).click();
 }
 
 /** Types and presses Enter, as a person would. */
@@ -138,10 +154,11 @@ export async function say(page, text) {
   await partsOf(page).box.press('Enter');
 }
 
-/** Waits until the text of an answer is exactly this. */
+/** Waits until the text of an answer is this. Spaces and line ends do not count: Markdown makes paragraphs of them. */
 export async function answerIs(page, text, at = -1) {
   const element = partsOf(page).answers.nth(at).locator('.message-text');
-  await eventually(async () => (await element.textContent()) === text, async () => `the answer is ${JSON.stringify(text)}, but it is ${JSON.stringify(await element.textContent())}`);
+  const bare = (words) => words?.replace(/\s+/g, '');
+  await eventually(async () => bare(await element.textContent()) === bare(text), async () => `the answer is ${JSON.stringify(text)}, but it is ${JSON.stringify(await element.textContent())}`);
 }
 
 /** Waits until nothing runs any more. */

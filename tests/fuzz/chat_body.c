@@ -12,6 +12,7 @@ static void check(const struct chat_body *chat)
     insist(chat->parent_id == NULL || strlen(chat->parent_id) <= LIMIT_ID_BYTES);
     insist(chat->conversation_id == NULL || !id_valid(chat->conversation_id) || strlen(chat->conversation_id) <= LIMIT_ID_BYTES);
     insist(chat->metadata == NULL || strlen(json_write(chat->metadata)) <= LIMIT_METADATA_BYTES);
+    insist(has_question(chat) || (body_is_blank(chat->message) && chat->parent_id == NULL && chat->attachments == NULL && (chat->continue_id == NULL || chat->regenerate_id == NULL)));
     if (chat->attachments == NULL)
         return;
     struct completion_image *images = NULL;

@@ -25,13 +25,15 @@ const TABLE = {
     ['POST', '/chat', { message: 'Hi', parent_id: 'MESSAGE' }]],
   'POST /chat/stream': [['POST', '/chat/stream', { message: 'Hi', conversation_id: 'ID' }], ['POST', '/chat/stream', { message: 'Hi', conversation_id: 'ID', parent_id: 'MESSAGE' }]],
   'GET /conversations': NONE,
-  'POST /conversations': NONE,
+  'POST /conversations': [['POST', '/conversations', { fork_of: 'MESSAGE' }]],
   'GET /conversations/{}': [['GET', '/conversations/ID']],
   'PATCH /conversations/{}': [['PATCH', '/conversations/ID', { title: 'stolen' }], ['PATCH', '/conversations/ID', { metadata: { a: 1 } }]],
   'DELETE /conversations/{}': [['DELETE', '/conversations/ID']],
   'DELETE /conversations/{}/messages': [['DELETE', '/conversations/ID/messages']],
+  'DELETE /conversations/{}/messages/{}': [['DELETE', '/conversations/ID/messages/MESSAGE']],
   'POST /conversations/{}/stop': [['POST', '/conversations/ID/stop'], ['POST', '/conversations/ID/stop', {}]],
   'GET /conversations/{}/stream': [['GET', '/conversations/ID/stream'], ['GET', '/conversations/ID/stream?after=MESSAGE:0'], ['GET', '/conversations/ID/stream?poll=1']],
+  'GET /usage': NONE,
   'POST /api/chat': [['POST', '/api/chat', { message: 'Hi', history: [], context: { conversation_id: 'ID' } }]],
   'POST /api/feedback': [['POST', '/api/feedback', { message_id: 'MESSAGE', feedback: 'like', payload: {} }]],
   'POST /api/upload': 'keeps nothing',
@@ -43,7 +45,7 @@ const TABLE = {
   'GET /v1/models': ABOUT, 'GET /v1/models/{*}': ABOUT,
   'POST /v1/embeddings': 'keeps nothing',
   'GET /': PAGE, 'GET /login': PAGE, 'GET /conversation/{}': PAGE,
-  'GET /api/config': ABOUT, 'GET /api/theme': ABOUT, 'GET /diagnose/stream': ABOUT, 'GET /metrics': ABOUT, 'GET /health': ABOUT, 'GET /ready': ABOUT,
+  'GET /api/config': 'says who asks', 'GET /api/theme': ABOUT, 'GET /diagnose/stream': ABOUT, 'GET /metrics': ABOUT, 'GET /health': ABOUT, 'GET /ready': ABOUT,
 };
 const ROUTES = execFileSync(PROGRAM, ['--routes'], { encoding: 'utf8' }).trim().split('\n');
 
@@ -209,14 +211,17 @@ describe('the process', () => {
   });
 });
 
-test('what the tests install is pinned with its hash, and the page is made of nothing that is installed', () => {
-  const lock = JSON.parse(readFileSync(path.join(REPO, 'tests/package-lock.json'), 'utf8'));
-  for (const [name, one] of Object.entries(lock.packages)) {
-    if (name === '') continue;
-    assert.match(one.integrity ?? '', /^sha512-/, name);
-    assert.notEqual(one.hasInstallScript, true, `${name} runs something when it is installed`);
+test('what the page and the tests install is pinned with its hash, and runs nothing when it is installed', () => {
+  for (const folder of ['tests', 'www']) {
+    const lock = JSON.parse(readFileSync(path.join(REPO, folder, 'package-lock.json'), 'utf8'));
+    for (const [name, one] of Object.entries(lock.packages)) {
+      if (name === '') continue;
+      assert.match(one.integrity ?? '', /^sha512-/, name);
+      assert.notEqual(one.hasInstallScript, true, `${name} runs something when it is installed`);
+      assert.equal(one.resolved, undefined, `${name} names a host`);
+    }
   }
   const page = JSON.parse(readFileSync(path.join(REPO, 'www/package.json'), 'utf8'));
-  assert.equal(page.dependencies, undefined);
+  assert.deepEqual(Object.keys(page.dependencies).sort(), ['@highlightjs/cdn-assets', 'katex', 'markdown-it']);
   assert.equal(page.scripts?.install ?? page.scripts?.postinstall, undefined);
 });

@@ -22,6 +22,20 @@ test('an image reaches the model, is stored, and is part of the history', opts, 
   assert.equal(sent.at(-1).content, 'And its colour?');
 });
 
+test('an image without words is a question too, and stays in the history', opts, async () => {
+  at.p.respond(simple('a dot'));
+  const image = { type: 'image_url', image_url: { url: PNG } };
+  const first = await chat(at.s, { message: ' ', attachments: [{ type: 'image', url: PNG }] });
+  assert.deepEqual(at.p.chats.at(-1).body.messages.at(-1).content, [image]);
+  const c = await conversation(at.s, first.conversation_id);
+  assert.deepEqual([c.messages[0].content, c.messages[0].attachments.length], ['', 1]);
+  await chat(at.s, { message: 'And its colour?', conversation_id: first.conversation_id });
+  assert.deepEqual(at.p.chats.at(-1).body.messages.filter((m) => m.role !== 'system').map((m) => m.content), [[image], 'a dot', 'And its colour?']);
+  for (const attachments of [[], null, undefined]) assertError(await post(`${at.s.url}/chat`, { message: '', attachments }), 422, 'invalid_field');
+  const context = { tool_confirmations: [{ confirmation_id: '0123456789abcdef', confirmed: true }] };
+  assertError(await post(`${at.s.url}/chat`, { message: '', attachments: [{ type: 'image', url: PNG }], context, conversation_id: first.conversation_id }), 422, 'invalid_field');
+});
+
 const WRONG = {
   'another type': { type: 'file', url: PNG },
   'no url': { type: 'image' },

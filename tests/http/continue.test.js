@@ -1,5 +1,5 @@
 // {"continue": message_id}: an answer that was cut off goes on. The same message grows, the stream gives only what is new, and nothing of what was there is lost or counted again.
-// Neighbours: reattach.test.js, killed.test.js (what is cut off, and how).
+// Neighbours: reattach.test.js, killed.test.js (what is cut off, and how); regenerate.test.js (another answer instead).
 import test, { before, after, beforeEach, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { startServer, sql } from './server.js';

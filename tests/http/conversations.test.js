@@ -24,6 +24,9 @@ function assertObject(c) {
   assert.equal(c.pinned, false);
   assert.equal(c.archived, false);
   assert.ok('metadata' in c);
+  assert.equal(c.status, null);
+  assert.equal(c.unread, false);
+  assert.equal(c.leaf_id, null);
 }
 
 describe('one conversation', () => {
@@ -50,9 +53,10 @@ describe('one conversation', () => {
     at.p.respond(simple('pong'));
     const r = await chat(at.s, 'ping');
     const c = await conversation(at.s, r.conversation_id);
-    for (const m of c.messages) for (const k of ['id', 'parent_id', 'role', 'content', 'status', 'model', 'usage', 'created_at']) assert.ok(k in m, `${m.role} has ${k}`);
+    for (const m of c.messages) for (const k of ['id', 'parent_id', 'role', 'content', 'status', 'provider', 'model', 'usage', 'created_at']) assert.ok(k in m, `${m.role} has ${k}`);
     assert.equal(c.messages[0].parent_id, null);
     assert.equal(c.messages[0].status, 'done');
+    assert.deepEqual(c.messages.map((m) => m.provider), [null, 'openai']);
   });
 
   test('an answer has events and feedback where there are any, and else no such member', opts, async () => {
@@ -164,7 +168,7 @@ describe('the list', () => {
     assert.ok(ids.indexOf(b.conversation_id) >= 0);
     assert.ok(ids.indexOf(b.conversation_id) < ids.indexOf(a.conversation_id));
   });
-  const assertObjectLoose = (c) => { for (const k of ['conversation_id', 'title', 'created_at', 'updated_at', 'pinned', 'archived', 'metadata']) assert.ok(k in c, k); };
+  const assertObjectLoose = (c) => { for (const k of ['conversation_id', 'title', 'created_at', 'updated_at', 'pinned', 'archived', 'metadata', 'status', 'unread', 'leaf_id']) assert.ok(k in c, k); };
 
   test('a conversation that is written to comes to the top', opts, async () => {
     at.p.respond(simple('ok'));
@@ -208,6 +212,74 @@ describe('the list', () => {
     assert.equal(l.conversations.length, 50);
     assert.equal((await list(s, `?before=${encodeURIComponent(l.next)}`)).conversations.length, 5);
   }));
+
+  test('?pinned= and ?archived= show those that are, or are not; pages and search too', opts, () => withServer({}, async (s, p) => {
+    p.respond(simple('ok'));
+    const ids = [];
+    for (let i = 0; i < 12; i++) {
+      const { conversation_id: id } = (await post(`${s.url}/conversations`, { title: `filterable c${i}` })).json;
+      await patch(`${s.url}/conversations/${id}`, { pinned: i % 2 === 0, archived: i % 3 === 0 });
+      ids.unshift({ id, pinned: i % 2 === 0, archived: i % 3 === 0 });
+    }
+    for (const pinned of [undefined, true, false]) for (const archived of [undefined, true, false]) for (const q of ['', '&q=filterable']) {
+      const want = ids.filter((c) => (pinned === undefined || c.pinned === pinned) && (archived === undefined || c.archived === archived)).map((c) => c.id);
+      const seen = [];
+      let next = null;
+      do {
+        const l = await list(s, `?limit=2${q}${pinned === undefined ? '' : `&pinned=${pinned}`}${archived === undefined ? '' : `&archived=${archived}`}${next ? `&before=${next}` : ''}`);
+        seen.push(...l.conversations.map((c) => c.conversation_id));
+        next = l.next;
+      } while (next);
+      assert.deepEqual(seen, want, `pinned ${pinned}, archived ${archived} ${q}`);
+    }
+  }));
+
+  for (const q of ['pinned=1', 'pinned=', 'pinned=TRUE', 'archived=yes', 'archived=null', 'archived=true%20']) {
+    test(`?${q} is refused`, opts, async () => assert.match(assertError(await get(U(`?${q}`)), 422, 'invalid_field').message, /"(pinned|archived)" must be true or false/));
+  }
+
+  test('a row tells how its newest answer stands, and whether it was seen', opts, async () => {
+    const row = async (id) => {
+      const { status, unread } = (await list(at.s)).conversations.find((c) => c.conversation_id === id);
+      const c = await conversation(at.s, id);
+      assert.deepEqual({ status: c.status, unread: c.unread }, { status, unread });
+      return `${status} ${unread}`;
+    };
+    const { conversation_id: id } = await make();
+    assert.equal(await row(id), 'null false');
+    const g = gate();
+    at.p.respond(held('part ', g, 'rest'));
+    const r = await post(`${at.s.url}/chat`, { message: 'one', conversation_id: id, detach: true });
+    assert.equal(r.status, 202);
+    assert.equal(await row(id), 'streaming false');
+    g.open();
+    await settled(at.s, id);
+    assert.equal(await row(id), 'done true');
+    assert.equal(await row(id), 'done true', 'to look at it by the API alone changes nothing');
+    const seen = await patch(U(`/${id}`), { unread: false });
+    assert.equal(seen.json.unread, false);
+    assert.equal(await row(id), 'done false');
+    await patch(U(`/${id}`), { title: 'x' });
+    assert.equal(await row(id), 'done false');
+    await patch(U(`/${id}`), { unread: true });
+    assert.equal(await row(id), 'done true');
+    at.p.respond(async (req, io) => io.json({ error: { message: 'no' } }, 400));
+    await post(`${at.s.url}/chat`, { message: 'two', conversation_id: id, stream: false });
+    assert.equal(await row(id), 'error true');
+    await del(U(`/${id}/messages`));
+    assert.equal(await row(id), 'null false');
+    assertError(await patch(U(`/${id}`), { unread: 'no' }), 422, 'invalid_field');
+  });
+
+  test('an answer that was lost with its process is not shown as one that is being written', opts, async () => {
+    at.p.respond(simple('whole'));
+    const r = await chat(at.s, 'lost in the list');
+    await patch(U(`/${r.conversation_id}`), { unread: false });
+    sql(at.s.db, `UPDATE messages SET status = 'streaming', process = 'gone', seen_at = 1000 WHERE public_id = '${r.message_id}'`, { readonly: false });
+    const row = (await list(at.s)).conversations.find((c) => c.conversation_id === r.conversation_id);
+    assert.equal(row.status, 'interrupted');
+    assert.equal(row.unread, true);
+  });
 
   for (const q of ['limit=0', 'limit=-1', 'limit=abc', 'limit=1e9', 'limit=99999999999999999999', 'limit=', 'before=nonsense', 'before=%00', 'before=%27%3B--', 'before=..%2F..', 'limit=5&limit=7', 'q=%ff%fe']) {
     test(`?${q} is answered or refused with a sentence, never a 500`, opts, async () => {
@@ -264,6 +336,37 @@ describe('search', () => {
     await patch(U(`/${c.conversation_id}`), { title: 'Apfelstrudel Rezepte' });
     assert.deepEqual((await list(at.s, '?q=Quarkstrudel')).conversations, []);
     assert.deepEqual((await list(at.s, '?q=Apfelstrudel')).conversations.map((x) => x.conversation_id), [c.conversation_id]);
+  });
+
+  /** A snippet as text, with [marks]. */
+  const shown = (row) => row.snippet.map((p) => (p.hit ? `[${p.text}]` : p.text)).join('');
+
+  test('rows of a search have where it was found first, marked, and no others have', opts, async () => {
+    await fill();
+    const row = async (q) => { const { conversations } = await list(at.s, `?q=${encodeURIComponent(q)}`); assert.equal(conversations.length, 1, q); return conversations[0]; };
+    for (const [q, lang, role, want] of [['hauptbahnhof', 'de', 'assistant', 'Die Haltestelle liegt am Münchner [Hauptbahnhof].'], ['UBERPRUFUNG', 'de', null, /\[Überprüfung\]/], ['"北京的"', 'zh', 'assistant', '好的，[北京的]春天非常美丽'],
+      ['タワー', 'ja', null, '東京[タワー]に行きました'], ['ประเทศไทย', 'th', 'assistant', '[ประเทศไทย]เป็นเมืองร้อน'], ['omni', 'en', 'assistant', 'Foxes are [omnivorous] mammals'], ['спасибо', 'ru', 'assistant', 'Всё хорошо, [спасибо]']]) {
+      const r = await row(q);
+      if (want instanceof RegExp) assert.match(shown(r), want); else assert.equal(shown(r), want);
+      const c = await conversation(at.s, ids[lang]);
+      assert.equal(r.message_id, role === null ? null : c.messages.find((m) => m.role === role).id, q);
+      assert.ok(r.snippet.every((p) => Object.keys(p).join() === (p.hit ? 'text,hit' : 'text')));
+    }
+    for (const r of (await list(at.s)).conversations) assert.ok(!('snippet' in r) && !('message_id' in r));
+  });
+
+  test('a snippet of a long message is short, and cut where it may be', opts, async () => {
+    const long = `${'Lorem ipsum dolor sit amet.\n'.repeat(2000)}the findableneedle\tis here 😀 ${'und danach ä 語 '.repeat(2000)}`;
+    at.p.respond(simple('ok'));
+    const r = await chat(at.s, { message: long });
+    await patch(U(`/${r.conversation_id}`), { title: 'long' });
+    const [row] = (await list(at.s, '?q=findableneedle')).conversations;
+    const text = row.snippet.map((p) => p.text).join('');
+    assert.match(shown(row), /^… .*amet\. the \[findableneedle\] is here 😀 und danach ä 語 .*…$/);
+    assert.ok([...text].length > 120 && [...text].length < 160, text);
+    assert.ok(!text.includes('\ufffd') && !/[\n\t]/.test(text));
+    assert.equal(row.message_id, (await conversation(at.s, r.conversation_id)).messages[0].id);
+    await del(U(`/${r.conversation_id}`));
   });
 
   test('search finds nothing where there is nothing', opts, async () => {

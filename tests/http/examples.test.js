@@ -436,6 +436,30 @@ describe('tool.c', () => {
     assert.equal(p.chats.length, 1);
   }));
 
+  test('what was confirmed and is answered again: the question is asked anew, and the call again only after another confirmation', opts, () => withServer({ app: 'tool' }, async (s, p) => {
+    const { conversation_id, confirmation_id, message_id } = await askToCancel(s, p);
+    const confirm = (id) => ({ message: '', conversation_id, context: { tool_confirmations: [{ confirmation_id: id, confirmed: true }] } });
+    p.enqueue(simple('Done.'));
+    const done = await chat(s, confirm(confirmation_id));
+    assert.equal(done.text, 'Done.');
+    const [question] = (await conversation(s, conversation_id)).messages;
+    let last;
+    for (const named of [done.message_id, message_id, question.id]) {
+      p.enqueue(calling(cancel(`again_${named}`, '1002')));
+      const r = await chat(s, { regenerate: named, context: confirm(confirmation_id).context });
+      assert.deepEqual(saidTo(p.chats.at(-1)), [{ role: 'user', content: 'Please cancel 1002' }]);
+      const events = parleyEvents(r);
+      assert.deepEqual(events.map((e) => e.type), ['confirmation_request'], 'the decision of before is none about this call');
+      last = events[0].content.confirmation_request.confirmation_id;
+      assert.notEqual(last, confirmation_id);
+      assert.equal((await lastMessage(s, conversation_id)).parent_id, question.id);
+    }
+    p.enqueue(simple('Done again.'));
+    const r = await chat(s, confirm(last));
+    assert.deepEqual(parleyEvents(r).filter((e) => e.type.startsWith('tool')).map((e) => e.type), ['tool_call', 'tool_result'], 'the newest answer is the one that goes on');
+    assert.equal(r.text, 'Done again.');
+  }));
+
   test('a confirmation of something else confirms nothing', opts, () => withServer({ app: 'tool' }, async (s, p) => {
     const { conversation_id, confirmation_id } = await askToCancel(s, p);
     p.enqueue(simple('Done.'));

@@ -101,6 +101,22 @@ describe('actions', () => {
     assert.deepEqual(saidTo(p.chats[1]).map((m) => m.content), ['Bonjour « à tous »\nici', 'Salut.', 'Bonjour « à tous »\nici']);
   }));
 
+  test('rewrite of a question that is answered again: the hook sees the words of the user, and models what it makes of them now', opts, () => withHooks([`cat > "$1/input"\nn=$(ls "$1" | grep -c said); : > "$1/said-$n"\nprintf '{"action":"rewrite","text":"words %s"}\\n' "$n"\n`], async (s, p, dir) => {
+    p.respond(simple('ok'));
+    const first = await chat(s, 'Good morning');
+    for (const n of [1, 2]) {
+      await chat(s, { regenerate: first.message_id });
+      assert.deepEqual(saidTo(p.chats.at(-1)), [{ role: 'user', content: `words ${n}` }]);
+      const input = JSON.parse(readFileSync(path.join(dir, 'input'), 'utf8'));
+      assert.equal(input.message, 'Good morning');
+      assert.deepEqual(input.history, []);
+    }
+    const { messages } = await conversation(s, first.conversation_id);
+    assert.deepEqual(messages.map((m) => m.content), ['Good morning', 'ok', 'ok', 'ok']);
+    await chat(s, { message: 'Again', conversation_id: first.conversation_id });
+    assert.deepEqual(saidTo(p.chats.at(-1)).map((m) => m.content), ['words 2', 'ok', 'words 3'], 'later turns have the newest words');
+  }));
+
   test('system: the text is added to the system prompt', opts, () => withHooks([act('system', 'Rhyme.') + act('system', 'Always.')], async (s, p) => {
     p.respond(simple('ok'));
     await chat(s, 'Hi');

@@ -182,7 +182,7 @@ describe('content type', () => {
 
 describe('wrong methods are 405 with Allow', () => {
   const ROUTES = {
-    '/chat': ['POST'], '/chat/stream': ['POST'], '/conversations': ['GET', 'POST'], '/conversations/x': ['GET', 'PATCH', 'DELETE'], '/conversations/x/messages': ['DELETE'], '/conversations/x/stop': ['POST'],
+    '/chat': ['POST'], '/chat/stream': ['POST'], '/conversations': ['GET', 'POST'], '/conversations/x': ['GET', 'PATCH', 'DELETE'], '/conversations/x/messages': ['DELETE'], '/conversations/x/messages/y': ['DELETE'], '/usage': ['GET'], '/conversations/x/stop': ['POST'],
     '/health': ['GET'], '/ready': ['GET'],
   };
   for (const [path, allowed] of Object.entries(ROUTES)) for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
@@ -198,7 +198,7 @@ describe('wrong methods are 405 with Allow', () => {
 });
 
 describe('unknown paths are 404 in JSON', () => {
-  for (const path of ['/nothing', '/nothing/here', '/chat/x', '/chats', '/CHAT', '/chat/stream/x', '/health/x', '/conversations/a/b', '/conversations/a/messages/b', '/conversations/a/stop/b', '/metrics/x', '/apis', '/v2/x', '/chat%2fstream', '/chat;x=1']) {
+  for (const path of ['/nothing', '/nothing/here', '/chat/x', '/chats', '/CHAT', '/chat/stream/x', '/health/x', '/conversations/a/b', '/conversations/a/messages/b/c', '/conversations/a/stop/b', '/metrics/x', '/apis', '/v2/x', '/chat%2fstream', '/chat;x=1']) {
     for (const method of ['GET', 'POST']) test(`${method} ${path}`, opts, async () => {
       const r = await request(`${at.s.url}${path}`, { method, body: method === 'POST' ? {} : undefined });
       assertError(r, path === '/chat%2fstream' ? [404, 405, 422] : 404);

@@ -182,6 +182,7 @@ const SETTLE = {
     if (b.conversation_id) b.conversation_id = env.conversation;
     if (typeof b.parent_id === 'string') b.parent_id = b.conversation_id ? 'root' : null;
     delete b.continue;                                       // there is no answer that was cut off
+    delete b.regenerate;                                     // nor one for sure: others clear the conversation
     b.message ??= 'Hi';
     if (b.detach) b.conversation_id = b.user_id = b.parent_id = null;        // what comes next would find it busy
     settleContext(b);
@@ -202,6 +203,8 @@ const SETTLE = {
     settleContext(b);
   },
   ragbitsFeedback: (b, r, env) => { b.message_id = env.answer; },
+  addConversation: (b, r, env) => { if (typeof b.fork_of === 'string') b.fork_of = env.answer; },
+  changeConversation: (b, r, env) => { if (typeof b.leaf_id === 'string') b.leaf_id = env.answer; },
 };
 SETTLE.chatStream = SETTLE.chat;
 
@@ -250,6 +253,10 @@ const MOST = 2 * 1024 * 1024;
 const BAD_IDS = ['x', '01jd0000000000000000000000', '01JD0000000000000000000000', '01jd000000000000000000000000', '%ff', '%F0%9F%98%80', '%22', '-', '0', "'%20OR%201=1", 'a'.repeat(2500), '%25n%25s', 'null'];
 const JUNK_QUERIES = ['', '?', '?x=1', '?limit', '?%ff=%ff', '?&&&=', '?x=' + 'y'.repeat(3000)];
 
+const daysAgo = (n) => new Date(Date.now() - n * 86400e3).toISOString().slice(0, 10);
+/** The same for parameters. */
+const PARAMETERS = { after: (r, env) => `${env.answer}:${r.between(0, 40)}`, from: (r) => daysAgo(r.between(100, 300)), to: (r) => daysAgo(r.between(0, 60)) };
+
 /** A case of an operation: what to send and what may come back: a status, 'good' (success), or a test of statuses. */
 async function makeCase(o, r, env) {
   const at = { address: o.pattern, headers: {} };
@@ -258,13 +265,14 @@ async function makeCase(o, r, env) {
   let expect = 'good', kind = 'good';
 
   const bad = o.pattern.startsWith('/conversations/{id}') && r.chance(0.25);
-  const other = o.name === 'getModel' && r.chance(0.5);
+  const copied = o.name === 'deleteMessage' && r.chance(0.5) ? await env.copy() : null;
+  const other = (o.name === 'getModel' && r.chance(0.5)) || (o.name === 'deleteMessage' && !copied);
   if (bad || other) { kind = 'an unknown id'; expect = (status) => status === 404; }
-  at.address = at.address.replace('{id}', bad ? r.pick(BAD_IDS) : o.name === 'deleteConversation' ? await env.fresh() : env.conversation).replace('{model}', other ? r.pick(['x', '%F0%9F%98%80', '%ff', 'openai', 'a/b/c/d/e/f/g/h/i/j', 'a'.repeat(1500)]) : env.model).replace('{provider}', r.pick(['google', 'x', '%F0%9F%98%80', '1']));
+  at.address = at.address.replace('{id}', bad ? r.pick(BAD_IDS) : o.name === 'deleteConversation' ? await env.fresh() : copied?.conversation_id ?? env.conversation).replace('{model}', other ? r.pick(['x', '%F0%9F%98%80', '%ff', 'openai', 'a/b/c/d/e/f/g/h/i/j', 'a'.repeat(1500)]) : env.model).replace('{message}', copied?.leaf_id ?? r.pick([...BAD_IDS, env.conversation])).replace('{provider}', r.pick(['google', 'x', '%F0%9F%98%80', '1']));
 
   const query = new URLSearchParams();
   const queries = o.parameters.filter((p) => p.in === 'query');
-  for (const p of queries) if (r.chance(0.5)) query.set(p.name, p.name === 'after' ? `${env.answer}:${r.between(0, 40)}` : String(generate(doc, p.schema, r)));
+  for (const p of queries) if (r.chance(0.5)) query.set(p.name, PARAMETERS[p.name]?.(r, env) ?? String(generate(doc, p.schema, r)));
   let text = query.toString();
   if (o.name === 'listConversations' && r.chance(0.5)) {
     const [q, status] = r.pick([...['0', '-1', '201', 'x', '1.5', '', '9'.repeat(30), '1e2', '5x', '%205', '%2B5', '0x5', '%F0%9F%98%80'].map((v) => [`limit=${v}`, 422]),
@@ -275,6 +283,11 @@ async function makeCase(o, r, env) {
     text = q;
     kind = `the query ${q.slice(0, 40)}`;
     expect = status ? (x) => x === status : described;
+  }
+  if (o.name === 'usage' && r.chance(0.5)) {
+    text = r.pick(['from', 'to']) + '=' + r.pick(['', 'x', '2026-02-29', '2026-13-01', '2026-1-1', '2026-01-01T00:00:00Z', '%202026-01-01', '2026-01-01%20', '-2026-01-01', '20260101', '2026-00-10', '2026-01-00', '%D9%A2026-01-01']);
+    kind = `the query ${text}`;
+    expect = (status) => status === 422;
   }
   if (text || (!queries.length && o.method === 'GET')) at.address += text ? `?${text}` : r.pick(JUNK_QUERIES);
 
@@ -374,6 +387,7 @@ describe('what the program does is what openapi.json says', () => {
       const env = {
         conversation: first.conversation_id, answer: first.message_id, model: (await get(`${s.url}/v1/models`)).json.data[0].id,
         fresh: async () => (await post(`${s.url}/conversations`, {})).json.conversation_id,
+        copy: async () => (await post(`${s.url}/conversations`, { fork_of: env.answer })).json,
       };
       const kept = (await chatWhole(s, 'kept')).json.conversation_id;
       const workers = s.workerPids();
@@ -381,7 +395,7 @@ describe('what the program does is what openapi.json says', () => {
       let count = 0;
       for (let i = 0; i < MOST_CASES && (i < LEAST || performance.now() < until); i++) {
         for (const o of operations) {
-          if (i >= (o.name === 'diagnoseStream' ? 2 : o.name === 'clearConversation' || o.bodySchema || o.parameters.length ? MOST_CASES : LEAST)) continue;   // what takes nothing is soon tried
+          if (i >= (o.name === 'diagnoseStream' ? 2 : o.name === 'clearConversation' || o.name === 'deleteMessage' || o.bodySchema || o.parameters.length ? MOST_CASES : LEAST)) continue;   // what takes nothing is soon tried
           await tryCase(s, o, i, env);
           count++;
           if (o.name === 'clearConversation') env.answer = (await chatWhole(s, { message: 'Hi', conversation_id: env.conversation })).json.message_id;
@@ -513,9 +527,9 @@ describe('openapi.json and docs/api.md for people', () => {
     assert.ok(lines.length >= operations.length);
     for (const line of lines) {
       const [, command, want] = /^ {4}(curl .*?)(?: +# (\d{3})(?: .*)?)?$/.exec(line);
-      const made = (await post(`${at.s.url}/conversations`, {})).json.conversation_id;
+      const made = (await post(`${at.s.url}/conversations`, { fork_of: first.message_id })).json;
       const shell = command.replace(/^curl /, 'curl -sS -m 20 -o /dev/null -w "%{http_code}" ').replaceAll('localhost:8000', at.s.url.replace('http://', ''));
-      const env = { PATH: process.env.PATH, ID: /DELETE/.test(command) ? made : first.conversation_id, MESSAGE: first.message_id, MODEL: (await get(`${at.s.url}/v1/models`)).json.data[0].id };
+      const env = { PATH: process.env.PATH, ...(/DELETE/.test(command) ? { ID: made.conversation_id, MESSAGE: made.leaf_id } : { ID: first.conversation_id, MESSAGE: first.message_id }), MODEL: (await get(`${at.s.url}/v1/models`)).json.data[0].id };
       const { stdout: status } = await run('sh', ['-c', shell], { env, cwd: REPO });      // the provider runs in this process: no waiting in the way of it
       if (want) assert.equal(status, want, line);
       else assert.match(status, /^[23]\d\d$/, line);

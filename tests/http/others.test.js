@@ -9,6 +9,8 @@ import { REPO, PROGRAM, TEST_SETTINGS, settingsText, freePort, sanitizerLogs, db
 import { startProvider, simple, held, gate, stallAfter, SCALE, SECRET, within, sleep } from '../provider/provider.js';
 import { request, get, post, stream, chat, list, settled, readStream, readChat, rawRequest, assertError } from './client.js';
 
+const assets = /assets\/[0-9a-f]{12}/.exec(readFileSync(path.join(REPO, 'www/index.html'), 'utf8'))[0];
+const LASTING = 'public, max-age=31536000, immutable';
 const opts = { timeout: 60_000 * SCALE };
 const docs = readFileSync(path.join(REPO, 'docs/hosting.md'), 'utf8');
 
@@ -99,9 +101,23 @@ for (const [name, server] of Object.entries(SERVERS)) {
         assert.equal(r.headers['cache-control'], 'no-cache', where);
         assertError(await request(`${h.url}/${where}`, { method: 'POST', body: {} }), 405, 'method_not_allowed');
       }
-      for (const file of ['css/app.css', 'js/app.js', 'favicon.svg', 'index.html']) assert.equal((await get(`${h.url}/conversation/${file}`)).text, readFileSync(path.join(REPO, 'www', file), 'utf8'), file);
+      for (const file of ['css/app.css', 'js/app.js', `${assets}/js/app.js`, 'favicon.svg', 'index.html']) assert.equal((await get(`${h.url}/conversation/${file}`)).text, readFileSync(path.join(REPO, 'www', file), 'utf8'), file);
       for (const file of ['.htaccess', 'package.json', 'js/nothing.js']) assert.equal((await get(`${h.url}/conversation/${file}`)).status, 404, file);
       assertError(await get(`${h.url}/conversation/a/b`), 404, 'not_found');
+    });
+
+    test('files may be kept and are compressed, as far as each kind allows; what the program sends is not', opts, async () => {
+      const kept = { 'accept-encoding': 'gzip' };
+      for (const [file, caching] of [['', 'no-cache'], ['openapi.json', 'no-cache'], ['favicon.svg', 'no-cache'], ['css/app.css', 'no-cache'], ...['css/app.css', 'js/app.js', 'i18n/en.json'].map((f) => [`${assets}/${f}`, LASTING])]) {
+        const r = await get(`${h.url}/${file}`, { headers: kept });
+        assert.equal(r.headers['cache-control'], caching, file);
+        assert.equal(r.headers['content-encoding'], r.raw.length < 1000 && !r.headers['content-encoding'] ? undefined : 'gzip', file);
+        assert.match(r.headers['content-security-policy'], /default-src 'none'/, file);
+        assert.equal((await get(`${h.url}/${file}`, { headers: { ...kept, 'if-none-match': r.headers.etag } })).status, 304, file);
+      }
+      const missing = await get(`${h.url}/assets/000000000000/js/app.js`);
+      assert.equal(missing.status, 404);
+      assert.doesNotMatch(missing.headers['cache-control'] ?? '', /immutable/);
     });
 
     test('what is hidden stays hidden', opts, async () => {

@@ -522,7 +522,7 @@ describe('the plain chat', () => {
 
   test('checklist 1: GET /api/config is complete, with explicit nulls and without sign-in', opts, async () => {
     const config = await new RagbitsClient({ baseUrl: at.s.url }).makeRequest('/api/config');
-    assert.deepEqual(Object.keys(config).sort(), ['authentication', 'conversation_history', 'customization', 'debug_mode', 'feedback', 'show_usage', 'supports_upload', 'user_settings']);
+    assert.deepEqual(Object.keys(config).sort(), ['authentication', 'conversation_history', 'customization', 'debug_mode', 'feedback', 'parley', 'show_usage', 'supports_upload', 'user_settings']);
     for (const kind of ['like', 'dislike']) assert.ok('form' in config.feedback[kind] && 'enabled' in config.feedback[kind]);
     assert.ok('form' in config.user_settings);
     assert.deepEqual(Object.keys(config.authentication), ['enabled', 'auth_types', 'oauth2_providers']);

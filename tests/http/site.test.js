@@ -2,9 +2,10 @@
 import test, { before, after, describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { spawn, execFileSync } from 'node:child_process';
-import { mkdtempSync, mkdirSync, writeFileSync, rmSync, readFileSync, existsSync, statSync, readdirSync } from 'node:fs';
+import { mkdtempSync, mkdirSync, writeFileSync, rmSync, readFileSync, existsSync, statSync, readdirSync, cpSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { REPO, PROGRAM, TEST_SETTINGS, settingsText, freePort, sanitizerLogs, APACHE, MODULES, NOBODY, dbProblems } from './server.js';
 import { startProvider, simple, held, gate, SCALE, SECRET, sleep } from '../provider/provider.js';
 import { request, get, post, stream, chat, settled, readStream } from './client.js';
@@ -40,12 +41,16 @@ AddOutputFilterByType DEFLATE text/html text/plain text/css text/javascript appl
 </Directory>
 `;
 
+/** From what is built already, whatever it was built with: nothing is made anew. */
+function makeSite(site) {
+  execFileSync('make', ['-s', 'site', `DEST=${site}`, `BIN=${path.dirname(PROGRAM)}`, 'PROGRAMS=', 'CGI='], { cwd: REPO, stdio: 'pipe', env: { ...process.env, MAKEFLAGS: '', MAKELEVEL: '' } });
+}
+
 async function startHost(provider, { rewrite }) {
   const dir = mkdtempSync(path.join(tmpdir(), 'parley-site-'));
   const site = path.join(dir, 'home/you/public_html/chat');
   mkdirSync(path.join(dir, 'empty'));
-  // what is built already, whatever it was built with: nothing is made anew
-  execFileSync('make', ['-s', 'site', `DEST=${site}`, `BIN=${path.dirname(PROGRAM)}`, 'PROGRAMS=', 'CGI='], { cwd: REPO, stdio: 'pipe', env: { ...process.env, MAKEFLAGS: '', MAKELEVEL: '' } });
+  makeSite(site);
   writeFileSync(path.join(site, '.env'), settingsText({ ...TEST_SETTINGS, LLM_BASE_URL: provider.url }), { mode: 0o600 });
   for (const [k, v] of Object.entries(sanitizerLogs(dir))) writeFileSync(path.join(site, 'cgi-bin/.htaccess'), `SetEnv ${k} "${v}"\n`, { flag: 'a' });
   const port = await freePort();
@@ -88,6 +93,46 @@ for (const rewrite of [true, false]) describe(`on shared hosting ${rewrite ? 'wi
     assert.match(r.headers['content-security-policy'], /default-src 'none'/);
     assert.equal(r.headers['x-content-type-options'], 'nosniff');
     assert.equal((await get(`${h.page}/js/app.js`)).status, 200);
+  });
+
+  test('files may be kept, are compressed once, and are 304 when nothing has changed; the program\'s answers are not', opts, async () => {
+    const headers = { 'accept-encoding': 'gzip' };
+    const assets = /assets\/[0-9a-f]{12}/.exec(readFileSync(path.join(h.site, 'index.html'), 'utf8'))[0];
+    const lasting = 'public, max-age=31536000, immutable';
+    for (const [file, caching] of [['', 'no-cache'], ['diagnose.html', 'no-cache'], ['openapi.json', 'no-cache'], ['manifest.webmanifest', 'no-cache'], ['favicon.svg', 'no-cache'], ['js/app.js', 'no-cache'], [`${assets}/js/app.js`, lasting], [`${assets}/css/app.css`, lasting], ...(rewrite ? [[`conversation/${assets}/js/app.js`, lasting], ['login', 'no-cache']] : [])]) {
+      const r = await get(`${h.page}/${file}`, { headers });
+      assert.equal(r.status, 200, file);
+      assert.equal(r.headers['cache-control'], caching, file);
+      assert.match(r.headers['content-security-policy'], /^default-src 'none'.*trusted-types app$/, file);
+      assert.equal(r.headers['content-encoding'], 'gzip', file);
+      const name = ['', 'login'].includes(file) ? 'index.html' : file.replace('conversation/', '');
+      assert.deepEqual(gunzipSync(r.raw), readFileSync(path.join(h.site, name)), file);
+      assert.equal((await get(`${h.page}/${file}`, { headers: { ...headers, 'if-none-match': r.headers.etag } })).status, 304, file);
+    }
+    assert.equal((await get(`${h.page}/manifest.webmanifest`)).headers['content-type'], 'application/manifest+json');
+    for (const file of ['health', 'conversations', 'assets/000000000000/js/app.js', 'assets/nothing', 'nothing.json']) {
+      const r = await get(`${api.url}/${file}`, { headers });
+      assert.match(r.headers['content-type'], /^application\/json/, file);
+      assert.equal(r.headers['content-encoding'], undefined, file);
+      assert.match(r.headers['cache-control'], /^no-store/, file);
+    }
+  });
+
+  test('put there again, it keeps the version that pages which are open have', opts, async () => {
+    const folders = () => readdirSync(path.join(h.site, 'assets')).sort();
+    const now = folders();
+    assert.equal(now.length, 1);
+    cpSync(path.join(h.site, 'assets', now[0]), path.join(h.site, 'assets/aaaaaaaaaaaa'), { recursive: true });
+    cpSync(path.join(h.site, 'assets', now[0]), path.join(h.site, 'assets/bbbbbbbbbbbb'), { recursive: true });
+    utimesSync(path.join(h.site, 'assets/aaaaaaaaaaaa'), 1, 1);
+    rmSync(path.join(h.site, 'assets', now[0]), { recursive: true });
+    writeFileSync(path.join(h.site, 'index.html'), 'of version bbbbbbbbbbbb');
+    writeFileSync(path.join(h.site, 'js/gone.js'), '// a module that there is no more');
+    makeSite(h.site);
+    assert.deepEqual(folders(), [now[0], 'bbbbbbbbbbbb'].sort());
+    assert.match(readFileSync(path.join(h.site, 'index.html'), 'utf8'), new RegExp(`assets/${now[0]}/`));
+    assert.equal(existsSync(path.join(h.site, 'js/gone.js')), false);
+    assert.equal((await get(`${h.page}/assets/bbbbbbbbbbbb/js/app.js`)).status, 200);
   });
 
   test('the page is at /login and /conversation/ID too, with its files', { ...opts, skip: rewrite ? false : 'without mod_rewrite the host itself answers there' }, async () => {

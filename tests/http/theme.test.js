@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { writeFileSync, mkdtempSync, chmodSync, rmSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startServer, SCALE } from './server.js';
+import { execFileSync } from 'node:child_process';
+import { startServer, PROGRAM, SCALE } from './server.js';
 import { lacks } from './hosting.js';
 import { get, post, request, assertDetail } from './client.js';
 
@@ -50,6 +51,7 @@ const EMPTY = {
   conversation_history: true,
   show_usage: true,
   authentication: { enabled: false, auth_types: [], oauth2_providers: [] },
+  parley: { version: execFileSync(PROGRAM, ['--version'], { encoding: 'utf8' }).trim().split(' ').at(-1), theme: false, user: null, model: 'openai/test-model' },
 };
 const NO_UI = { header: { title: null, subtitle: null, logo: null }, welcome_message: null, starter_questions: null, meta: { favicon: null, page_title: null } };
 const FORM = { title: 'Why?', type: 'object', required: ['reason'], properties: { reason: { type: 'string', title: 'Reason', enum: ['wrong', 'née'], default: 'wrong' }, n: { anyOf: [{ type: 'integer' }, { type: 'null' }], minimum: 1.5 } } };
@@ -113,6 +115,19 @@ describe('GET /api/config', () => {
     assert.deepEqual(await config(s), EMPTY);
     await s.logged(/parley.json is not usable/);
   }));
+
+  test('"parley" says who asks, what answers and whether there is a theme', opts, async () => {
+    await withConfig({ json: { theme: 'missing.json' }, auth: true }, async (s) => {
+      for (const auth of ['alice', 'bob', 'alice']) {
+        const { parley } = (await get(`${s.url}/api/config`, { auth })).json;
+        assert.deepEqual(parley, { ...EMPTY.parley, user: auth, theme: true });
+        assert.equal(parley.model, (await get(`${s.url}/v1/models`, { auth })).json.data[0].id);
+      }
+    });
+    await withConfig({ settings: { OPENAI_API_KEY: undefined, LLM_BASE_URL: undefined, LLM_MODEL: 'demo' } }, async (s) => assert.equal((await config(s)).parley.model, 'demo/demo'));
+    await withConfig({ settings: { OPENAI_API_KEY: undefined, LLM_BASE_URL: undefined, LLM_MODEL: 'mistral/no-key' } }, async (s) => assert.equal((await config(s)).parley.model, null));
+    for (const theme of ['', null, 7]) await withConfig({ json: { theme } }, async (s) => assert.equal((await config(s)).parley.theme, false));
+  });
 
   test('texts are data, whatever is in them', opts, () => {
     const evil = '"><img src=x onerror=alert(1)></title></script>\u2028\r\n\u0001\\';

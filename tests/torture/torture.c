@@ -116,7 +116,7 @@ struct scenario {
     const char *name;
     enum begin begin;
     bool asks;                       /* a model */
-    const char *method, *path, *query, *body; /* %s in path and body: the conversation; in the query: an answer */
+    const char *method, *path, *query, *body; /* %s in path and body: the conversation; in the query, and the second in the path: an answer */
     const char *conversation;        /* "talk", …; NULL: none */
     const char *header_name, *header_value;
     long rare;                       /* in a random part, of so many points only one counts: the many that all requests have in common */
@@ -134,6 +134,8 @@ static void check_change(const struct scenario *scenario, const struct seen *see
 static void check_delete(const struct scenario *scenario, const struct seen *seen);
 static void check_clear(const struct scenario *scenario, const struct seen *seen);
 static void check_add(const struct scenario *scenario, const struct seen *seen);
+static void check_copy(const struct scenario *scenario, const struct seen *seen);
+static void check_cut(const struct scenario *scenario, const struct seen *seen);
 static void check_stop(const struct scenario *scenario, const struct seen *seen);
 static void check_lost(const struct scenario *scenario, const struct seen *seen);
 static void check_feedback(const struct scenario *scenario, const struct seen *seen);
@@ -142,6 +144,7 @@ static void check_detached(const struct scenario *scenario, const struct seen *s
 static void check_follow(const struct scenario *scenario, const struct seen *seen);
 static void check_follow_lost(const struct scenario *scenario, const struct seen *seen);
 static void check_continue(const struct scenario *scenario, const struct seen *seen);
+static void check_regenerate(const struct scenario *scenario, const struct seen *seen);
 
 static const struct scenario scenarios[] = {
     {"chat", WARM, true, "POST", "/chat", NULL, "{\"message\":\"" QUESTION "\",\"conversation_id\":\"%s\"}", "talk", .check = check_turn},
@@ -155,6 +158,7 @@ static const struct scenario scenarios[] = {
     {"chat-titled", WARM, true, "POST", "/chat/stream", NULL, "{\"message\":\"" QUESTION "\"}", NULL, .rare = 4, .titles = true, .check = check_turn},
     {"chat-detached", WARM, true, "POST", "/chat", NULL, "{\"message\":\"" QUESTION "\",\"conversation_id\":\"%s\",\"detach\":true}", "talk", .rare = 4, .check = check_detached},
     {"continue", WARM, true, "POST", "/chat/stream", NULL, "{\"continue\":\"%s\"}", "broken_answer", .rare = 4, .check = check_continue},
+    {"regenerate", WARM, true, "POST", "/chat/stream", NULL, "{\"regenerate\":\"%s\"}", "last_answer", .rare = 4, .check = check_regenerate},
     {"follow", WARM, false, "GET", "/conversations/%s/stream", "after=%s:0", NULL, "talk", .check = check_follow},
     {"follow-poll", WARM, false, "GET", "/conversations/%s/stream", "after=%s:0&poll=1", NULL, "talk", .check = check_same},
     {"follow-lost", COLD, false, "GET", "/conversations/%s/stream", NULL, NULL, "lost", .rare = 4, .check = check_follow_lost},
@@ -169,6 +173,9 @@ static const struct scenario scenarios[] = {
     {"search", WARM, false, "GET", "/conversations", "q=turtles+%%E6%%B5%%B7", NULL, NULL, .check = check_same},
     {"change", WARM, false, "PATCH", "/conversations/%s", NULL, "{\"title\":\"Meer \xE6\xB5\xB7\",\"pinned\":true,\"metadata\":{\"b\":2}}", "talk", .check = check_change},
     {"add", WARM, false, "POST", "/conversations", NULL, "{\"title\":\"Neu \xE6\x96\xB0\"}", NULL, .check = check_add},
+    {"copy", WARM, false, "POST", "/conversations", NULL, "{\"fork_of\":\"%s\",\"title\":\"Neu \xE6\x96\xB0\"}", "last_answer", .check = check_copy},
+    {"cut", WARM, false, "DELETE", "/conversations/%s/messages/%s", NULL, NULL, "talk", .check = check_cut},
+    {"usage", WARM, false, "GET", "/usage", NULL, NULL, NULL, .check = check_same},
     {"clear", WARM, false, "DELETE", "/conversations/%s/messages", NULL, NULL, "talk", .check = check_clear},
     {"delete", WARM, false, "DELETE", "/conversations/%s", NULL, NULL, "talk", .check = check_delete},
     {"stop", WARM, false, "POST", "/conversations/%s/stop", NULL, "{}", "running", .rare = 4, .check = check_stop},
@@ -382,6 +389,25 @@ static void check_continue(const struct scenario *scenario, const struct seen *s
         trouble("the client was told that all is well after \"%s\"", seen->text);
 }
 
+#define BESIDE(what) "SELECT " what " FROM messages AS n JOIN messages AS m ON m.parent_id = n.parent_id AND m.id <> n.id WHERE n.public_id = ?1"
+
+/* The new answer stands beside the one before, which is as it was; no question is there twice. */
+static void check_regenerate(const struct scenario *scenario, const struct seen *seen)
+{
+    static const char questions_sql[] = "SELECT count(*) FROM messages AS m JOIN messages AS n ON n.conversation_id = m.conversation_id WHERE n.public_id = ?1 AND m.role = 'user'";
+    const char *before = look("SELECT status FROM messages WHERE public_id = ?1", id_of(scenario));
+    long questions = count(questions_sql, id_of(scenario)), answers = count(BESIDE("count(*)"), id_of(scenario));
+    if (questions != 2 || answers > 1 || strcmp(before, "done") != 0)
+        trouble("%ld questions of 2, %ld new answers, the one before is %s", questions, answers, before);
+    const char *status = look(BESIDE("m.status"), id_of(scenario)), *content = look(BESIDE("m.content"), id_of(scenario));
+    if (strcmp(status, "streaming") == 0)
+        trouble("an answer is called streaming that nobody makes");
+    if ((seen->done > 0 || strcmp(status, "done") == 0) && strcmp(content, UPSTREAM_ANSWER) != 0)
+        trouble("a new answer is %s, \"%s\"", status, content);
+    if (seen->done > 0 && (strcmp(status, "done") != 0 || strcmp(seen->text, UPSTREAM_ANSWER) != 0))
+        trouble("the client was told that all is well after \"%s\"", seen->text);
+}
+
 static void check_lost(const struct scenario *scenario, const struct seen *seen)
 {
     if (is_success(seen) && strstr(seen->body, "\"messages\":[{") == NULL)
@@ -418,6 +444,25 @@ static void check_clear(const struct scenario *scenario, const struct seen *seen
         trouble("%ld of 4 messages are left", messages);
     if (is_success(seen) && messages != 0)
         trouble("messages are there that were called cleared");
+}
+
+static void check_copy(const struct scenario *scenario, const struct seen *seen)
+{
+    (void)scenario;
+    long copies = count("SELECT count(*) FROM messages AS m JOIN conversations AS c ON c.id = m.conversation_id WHERE c.title = 'Neu \xE6\x96\xB0' AND ?1 = ''", "");
+    if (copies != 0 && copies != 4)
+        trouble("%ld of 4 messages were copied", copies);
+    if (is_success(seen) && (copies != 4 || count(MESSAGES_OF, seen->conversation) != 4))
+        trouble("a copy was acknowledged that is not there");
+}
+
+static void check_cut(const struct scenario *scenario, const struct seen *seen)
+{
+    long messages = count(MESSAGES_OF, id_of(scenario)), open = count("SELECT count(leaf_id) FROM conversations WHERE public_id = ?1", id_of(scenario));
+    if ((messages != 3 && messages != 4) || open != 1)
+        trouble("%ld of 4 messages are left, %ld is open", messages, open);
+    if (is_success(seen) && messages != 3)
+        trouble("a message is there that was called deleted");
 }
 
 static void check_delete(const struct scenario *scenario, const struct seen *seen)
@@ -499,7 +544,7 @@ static bool serve_ordinary(const char *when)
 static bool serve_scenario(const struct scenario *scenario, enum fault_kind kind, long nth, bool lasting, struct seen *seen)
 {
     char path[256], query[256], body[1024];
-    (void)snprintf(path, sizeof path, scenario->path, id_of(scenario));
+    (void)snprintf(path, sizeof path, scenario->path, id_of(scenario), shared->last_answer);
     if (scenario->query != NULL)
         (void)snprintf(query, sizeof query, scenario->query, shared->last_answer);
     if (scenario->body != NULL)

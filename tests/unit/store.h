@@ -148,7 +148,7 @@ static inline const char *titles_of(int64_t user, const char *search)
 {
     struct failure failure = {0};
     listed[0] = '\0';
-    assert_int_equal(conversation_list(user, NULL, 100, search, list_title, NULL, &failure), OUTCOME_OK);
+    assert_int_equal(conversation_list(user, &(struct conversation_page){NULL, 100, search, -1, -1}, list_title, NULL, &failure), OUTCOME_OK);
     return listed;
 }
 

@@ -113,9 +113,10 @@ static void a_confirmation_names_a_call_and_says_yes_or_no(void **state)
 static bool confirms(const char *json)
 {
     json_object *context = json_read_loose(json, strlen(json));
-    bool does = context_check_message(context, " \n", true, NULL) == OUTCOME_OK;
-    assert_int_equal(context_check_message(context, " \n", false, NULL), OUTCOME_BAD_FIELD); /* never where one begins */
-    assert_int_equal(context_check_message(context, "words", true, NULL) == OUTCOME_OK, !does); /* and words only without decisions */
+    bool does = context_check_message(context, " \n", false, true, NULL) == OUTCOME_OK;
+    assert_int_equal(context_check_message(context, " \n", false, false, NULL), OUTCOME_BAD_FIELD); /* never where one begins */
+    assert_int_equal(context_check_message(context, "words", false, true, NULL) == OUTCOME_OK, !does); /* and words only without decisions */
+    assert_int_equal(context_check_message(context, "", true, false, NULL) == OUTCOME_OK, !does); /* images are words */
     json_object_put(context);
     return does;
 }
@@ -123,8 +124,8 @@ static bool confirms(const char *json)
 static void a_context_confirms_when_it_holds_a_decision(void **state)
 {
     (void)state;
-    assert_int_equal(context_check_message(NULL, "", true, NULL), OUTCOME_BAD_FIELD);
-    assert_int_equal(context_check_message(NULL, "words", false, NULL), OUTCOME_OK);
+    assert_int_equal(context_check_message(NULL, "", false, true, NULL), OUTCOME_BAD_FIELD);
+    assert_int_equal(context_check_message(NULL, "words", false, false, NULL), OUTCOME_OK);
     assert_false(confirms("{}"));
     assert_false(confirms("{\"tool_confirmations\":null}"));
     assert_false(confirms("{\"tool_confirmations\":[]}"));
@@ -150,7 +151,7 @@ static void garbage_is_refused_with_a_sentence(void **state)
         if (json_object_is_type(context, json_type_object)) {
             enum outcome outcome = context_check(context, &wrong);
             assert_true(outcome == OUTCOME_OK || (outcome == OUTCOME_BAD_FIELD && wrong.message[0] == '"'));
-            (void)context_check_message(context, "", true, NULL); /* takes what has passed the check */
+            (void)context_check_message(context, "", false, true, NULL); /* takes what has passed the check */
         }
         json_object_put(context);
     }

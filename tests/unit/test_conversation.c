@@ -4,6 +4,7 @@
 #include "store.h"
 
 #include "../../src/base/limits.h"
+#include "../../src/store/branch.h"
 #include "../../src/store/feedback.h"
 #include "../../src/store/key.h"
 
@@ -49,7 +50,7 @@ static void what_does_not_exist_is_not_found(void **state)
     (void)state;
     int64_t user = new_user();
     struct failure failure = {0};
-    struct conversation_change change = {.title = "x", .pinned = -1, .archived = -1};
+    struct conversation_change change = {.title = "x", .pinned = -1, .archived = -1, .unread = -1};
     static const char *const ids[] = {"0123456789abcdefghjkmnpqrs", "", "' OR 1=1 --"};
     (void)add(user, "t");
     for (int i = 0; i < 3; i++) {
@@ -68,13 +69,13 @@ static void a_change_touches_only_what_it_names(void **state)
     struct failure failure = {0};
     char id[ID_BYTES];
     strcpy(id, add(user, "before"));
-    assert_int_equal(conversation_change(user, id, &(struct conversation_change){.pinned = 1, .archived = -1}, &failure), OUTCOME_OK);
+    assert_int_equal(conversation_change(user, id, &(struct conversation_change){.pinned = 1, .archived = -1, .unread = -1}, &failure), OUTCOME_OK);
     assert_string_equal(row_of(user, id), "before|{\"a\":1}|10|1");
-    assert_int_equal(conversation_change(user, id, &(struct conversation_change){.title = "after 世界", .pinned = -1, .archived = 1}, &failure), OUTCOME_OK);
+    assert_int_equal(conversation_change(user, id, &(struct conversation_change){.title = "after 世界", .pinned = -1, .archived = 1, .unread = -1}, &failure), OUTCOME_OK);
     assert_string_equal(row_of(user, id), "after 世界|{\"a\":1}|11|1");
-    assert_int_equal(conversation_change(user, id, &(struct conversation_change){.metadata = "{}", .pinned = 0, .archived = 0}, &failure), OUTCOME_OK);
+    assert_int_equal(conversation_change(user, id, &(struct conversation_change){.metadata = "{}", .pinned = 0, .archived = 0, .unread = -1}, &failure), OUTCOME_OK);
     assert_string_equal(row_of(user, id), "after 世界|{}|00|1");
-    assert_int_equal(conversation_change(user, id, &(struct conversation_change){.pinned = -1, .archived = -1}, &failure), OUTCOME_OK);
+    assert_int_equal(conversation_change(user, id, &(struct conversation_change){.pinned = -1, .archived = -1, .unread = -1}, &failure), OUTCOME_OK);
     assert_string_equal(titles_of(user, "世界"), "[after 世界]");
     assert_string_equal(titles_of(user, "before"), "");
     assert_index_is_whole();
@@ -87,7 +88,7 @@ static void a_title_can_be_changed_only_if_it_is_still_the_old_one(void **state)
     struct failure failure = {0};
     char id[ID_BYTES];
     strcpy(id, add(user, "first words"));
-    struct conversation_change change = {.title = "a better title", .title_was = "first words", .pinned = -1, .archived = -1};
+    struct conversation_change change = {.title = "a better title", .title_was = "first words", .pinned = -1, .archived = -1, .unread = -1};
     assert_int_equal(conversation_change(other, id, &change, &failure), OUTCOME_NOT_FOUND);
     assert_int_equal(conversation_change(user, id, &change, &failure), OUTCOME_OK);
     assert_string_equal(titles_of(user, "better"), "[a better title]");
@@ -139,10 +140,172 @@ static void pages_follow_each_other_without_gap_or_repetition(void **state)
         const struct conversation_cursor *before = NULL;
         for (int page = 0; page < 31; page++, before = &last) {
             struct conversation_cursor from = last;
-            assert_int_equal(conversation_list(user, before == NULL ? NULL : &from, size, NULL, list_and_keep_place, NULL, &failure), OUTCOME_OK);
+            assert_int_equal(conversation_list(user, &(struct conversation_page){before == NULL ? NULL : &from, size, NULL, -1, -1}, list_and_keep_place, NULL, &failure), OUTCOME_OK);
         }
         assert_string_equal(listed, whole);
     }
+}
+
+static const char *page_of(int64_t user, struct conversation_page page)
+{
+    struct failure failure = {0};
+    listed[0] = '\0';
+    assert_int_equal(conversation_list(user, &page, list_and_keep_place, NULL, &failure), OUTCOME_OK);
+    return listed;
+}
+
+static void the_list_can_be_filtered(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    static const char *const titles[] = {"plain", "pinned", "archived", "both"};
+    for (int i = 0; i < 4; i++) {
+        struct conversation_change change = {.pinned = i & 1, .archived = i >> 1, .unread = -1};
+        assert_int_equal(conversation_change(user, add(user, titles[i]), &change, &failure), OUTCOME_OK);
+        set_time(made, 4000 - i);
+    }
+    static const struct {
+        int pinned, archived;
+        const char *rows;
+    } wanted[] = {{-1, -1, "[plain][pinned][archived][both]"}, {0, -1, "[plain][archived]"}, {1, -1, "[pinned][both]"}, {-1, 0, "[plain][pinned]"},
+                  {-1, 1, "[archived][both]"}, {0, 0, "[plain]"}, {1, 0, "[pinned]"}, {0, 1, "[archived]"}, {1, 1, "[both]"}};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        assert_string_equal(page_of(user, (struct conversation_page){NULL, 9, NULL, wanted[i].pinned, wanted[i].archived}), wanted[i].rows);
+    assert_string_equal(page_of(user, (struct conversation_page){NULL, 9, "both", 1, -1}), "[both]");
+    assert_string_equal(page_of(user, (struct conversation_page){NULL, 9, "both", 0, -1}), "");
+}
+
+static void pages_of_a_filtered_list_and_search_follow_each_other_too(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    char whole[1000], title[16];
+    for (int i = 0; i < 30; i++) {
+        (void)snprintf(title, sizeof title, "page%d", i);
+        set_time(add(user, title), 1000 + i / 4);
+        assert_int_equal(conversation_change(user, made, &(struct conversation_change){.pinned = i % 3 == 0, .archived = -1, .unread = -1}, &failure), OUTCOME_OK);
+    }
+    for (int searching = 0; searching < 2; searching++) {
+        struct conversation_page page = {NULL, 100, searching ? "page" : NULL, 1, -1};
+        strcpy(whole, page_of(user, page));
+        assert_string_equal(whole, "[page27][page24][page21][page18][page15][page12][page9][page6][page3][page0]");
+        for (page.limit = 1; page.limit < 5; page.limit++) {
+            char all[1000] = "";
+            page.before = NULL;
+            for (int i = 0; i < 11; i++) {
+                strcat(all, page_of(user, page));
+                struct conversation_cursor *from = malloc(sizeof *from);
+                *from = last;
+                free((void *)page.before);
+                page.before = from;
+            }
+            free((void *)page.before);
+            assert_string_equal(all, whole);
+        }
+    }
+}
+
+static void write_news(void *arg, const struct conversation *row)
+{
+    (void)snprintf(arg, 300, "%s %d %s", row->status != NULL ? row->status : "-", row->unread, row->leaf_id != NULL ? row->leaf_id : "-");
+}
+
+static const char *news_of(int64_t user, const char *id)
+{
+    static char text[300];
+    struct failure failure = {0};
+    assert_int_equal(conversation_get(user, id, write_news, text, &failure), OUTCOME_OK);
+    *strrchr(text, ' ') = '\0';
+    return text;
+}
+
+static void an_answer_that_ends_is_unread_until_somebody_looks(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    static const char *const endings[] = {"done", "stopped", "error", "interrupted"};
+    struct conversation_change seen = {.pinned = -1, .archived = -1, .unread = 0}, unseen = {.pinned = -1, .archived = -1, .unread = 1}, nothing = {.pinned = -1, .archived = -1, .unread = -1};
+    char id[ID_BYTES];
+    strcpy(id, add(user, "t"));
+    assert_string_equal(news_of(user, id), "- 0");
+    for (int i = 0; i < 4; i++) {
+        struct message_begin turn = turn_of(user, id, NULL, "q");
+        assert_int_equal(message_begin_turn(&turn, &failure), OUTCOME_OK);
+        assert_string_equal(news_of(user, id), "streaming 0"); /* who asks has seen what was there */
+        assert_int_equal(end_turn_as(turn.answer, endings[i], "a"), OUTCOME_OK);
+        char news[40];
+        (void)snprintf(news, sizeof news, "%s 1", endings[i]);
+        assert_string_equal(news_of(user, id), news);
+    }
+    assert_int_equal(conversation_change(user, id, &nothing, &failure), OUTCOME_OK);
+    assert_string_equal(news_of(user, id), "interrupted 1");
+    assert_int_equal(conversation_change(user, id, &seen, &failure), OUTCOME_OK);
+    assert_string_equal(news_of(user, id), "interrupted 0");
+    assert_int_equal(conversation_change(user, id, &unseen, &failure), OUTCOME_OK);
+    assert_string_equal(news_of(user, id), "interrupted 1");
+    assert_int_equal(conversation_clear(user, id, &failure), OUTCOME_OK);
+    assert_string_equal(news_of(user, id), "- 0");
+}
+
+static void an_answer_that_is_given_up_or_lost_or_goes_on_is_told_too(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0}, why = {.outcome = OUTCOME_NO_MEMORY};
+    struct message_begin turn = turn_of(user, NULL, NULL, "q");
+    assert_int_equal(message_begin_turn(&turn, &failure), OUTCOME_OK);
+    (void)sql("UPDATE messages SET seen_at = 5 WHERE status = 'streaming'");
+    struct message_lost lost = {.user = user, .id = turn.answer, .process = PROCESS, .seen_at = 5, .content = "half", .content_len = 4};
+    int64_t before = sql("SELECT updated_at FROM conversations");
+    assert_int_equal(message_mark_lost(&lost, &failure), OUTCOME_OK);
+    assert_string_equal(news_of(user, turn.conversation), "interrupted 1");
+    assert_int_equal(sql("SELECT updated_at FROM conversations"), before); /* finding it is no reason to come to the top */
+    turn.conversation_id = turn.conversation;
+    assert_int_equal(message_continue_turn(&turn, &failure), OUTCOME_OK);
+    assert_string_equal(news_of(user, turn.conversation), "streaming 0");
+    assert_int_equal(message_give_up(turn.answer, PROCESS, &why, &failure), OUTCOME_OK);
+    assert_string_equal(news_of(user, turn.conversation), "error 1");
+    assert_int_equal(conversation_change(user, turn.conversation, &(struct conversation_change){.pinned = -1, .archived = -1, .unread = 0}, &failure), OUTCOME_OK);
+    assert_int_equal(message_mark_lost(&lost, &failure), OUTCOME_OK); /* neither happens twice */
+    assert_int_equal(message_give_up(turn.answer, PROCESS, &why, &failure), OUTCOME_OK);
+    assert_string_equal(news_of(user, turn.conversation), "error 0");
+}
+
+static const char *leaf_of(int64_t user, const char *id)
+{
+    static char text[300];
+    struct failure failure = {0};
+    assert_int_equal(conversation_get(user, id, write_news, text, &failure), OUTCOME_OK);
+    return strrchr(text, ' ') + 1;
+}
+
+static void another_branch_can_be_opened(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct failure failure = {0};
+    struct message_begin one = whole_turn(user, NULL, NULL, "q", "one"), two = whole_turn(user, one.conversation, "root", "q", "two"), other = whole_turn(user, NULL, NULL, "q", "other");
+    struct conversation_change change = {.pinned = 1, .archived = -1, .unread = -1, .leaf_id = one.answer};
+    assert_string_equal(leaf_of(user, one.conversation), two.answer);
+    assert_int_equal(conversation_change(user, one.conversation, &change, &failure), OUTCOME_OK);
+    assert_string_equal(leaf_of(user, one.conversation), one.answer);
+    (void)whole_turn(user, one.conversation, NULL, "after one", "a");
+    listed[0] = '\0';
+    change.leaf_id = two.question;
+    assert_int_equal(conversation_change(user, one.conversation, &change, &failure), OUTCOME_OK);
+    assert_string_equal(leaf_of(user, one.conversation), two.question);
+    const char *const wrong[] = {other.answer, "0123456789abcdefghjkmnpqrs", ""};
+    change.pinned = 0;
+    for (int i = 0; i < 3; i++) {
+        change.leaf_id = wrong[i];
+        assert_int_equal(conversation_change(user, one.conversation, &change, &failure), OUTCOME_BAD_FIELD);
+        assert_contains(failure.message, "leaf_id");
+    }
+    assert_string_equal(leaf_of(user, one.conversation), two.question);
+    assert_int_equal(sql("SELECT sum(pinned) FROM conversations"), 1); /* nothing of a change that is refused */
 }
 
 static void search_finds_titles_and_messages(void **state)
@@ -168,10 +331,10 @@ static void a_search_has_pages_too(void **state)
     for (int i = 0; i < 5; i++)
         (void)add(user, "same");
     listed[0] = '\0';
-    assert_int_equal(conversation_list(user, NULL, 3, "same", list_and_keep_place, NULL, &failure), OUTCOME_OK);
+    assert_int_equal(conversation_list(user, &(struct conversation_page){NULL, 3, "same", -1, -1}, list_and_keep_place, NULL, &failure), OUTCOME_OK);
     assert_string_equal(listed, "[same][same][same]");
     struct conversation_cursor from = last;
-    assert_int_equal(conversation_list(user, &from, 3, "same", list_and_keep_place, NULL, &failure), OUTCOME_OK);
+    assert_int_equal(conversation_list(user, &(struct conversation_page){&from, 3, "same", -1, -1}, list_and_keep_place, NULL, &failure), OUTCOME_OK);
     assert_string_equal(listed, "[same][same][same][same][same]");
 }
 
@@ -183,7 +346,7 @@ static void a_search_of_only_long_phrases_is_no_error(void **state)
     char search[LIMIT_QUERY_VALUE_BYTES + 1] = "";
     for (int i = 0; i < 250; i++)
         strcat(search, i % 2 == 0 ? "ss" : "界");
-    assert_int_equal(conversation_list(user, NULL, 3, search, list_title, NULL, &failure), OUTCOME_OK);
+    assert_int_equal(conversation_list(user, &(struct conversation_page){NULL, 3, search, -1, -1}, list_title, NULL, &failure), OUTCOME_OK);
 }
 
 static void deleting_takes_messages_and_index_along(void **state)
@@ -289,7 +452,11 @@ static void use_everything(void)
     size_t letters = 0;
     (void)message_stops(PROCESS, count_stop, &letters, &running, &failure);
     (void)conversation_get(user, a.conversation, list_title, NULL, &failure);
-    (void)conversation_change(user, a.conversation, &(struct conversation_change){.title = "x", .pinned = 1, .archived = 1}, &failure);
+    (void)conversation_change(user, a.conversation, &(struct conversation_change){.title = "x", .pinned = 1, .archived = 1, .unread = 0, .leaf_id = a.question}, &failure);
+    struct branch_fork fork = {.message = a.answer};
+    char copy[ID_BYTES];
+    (void)branch_fork(user, &fork, copy, &failure);
+    (void)branch_delete(user, a.conversation, a.answer, &failure);
     (void)conversation_clear(user, a.conversation, &failure);
     (void)conversation_delete(user, a.conversation, &failure);
 }
@@ -340,7 +507,7 @@ static void no_statement_reads_a_whole_table(void **state)
         free(statements[i]);
     }
     sqlite3_close(connection);
-    assert_true(checked >= 26);
+    assert_true(checked >= 33);
     assert_int_equal(bad, 0);
 }
 
@@ -351,6 +518,11 @@ static const struct CMUnitTest tests[] = {
     store_test(a_title_can_be_changed_only_if_it_is_still_the_old_one),
     store_test(the_list_is_newest_first_with_ties_in_order),
     store_test(pages_follow_each_other_without_gap_or_repetition),
+    store_test(the_list_can_be_filtered),
+    store_test(pages_of_a_filtered_list_and_search_follow_each_other_too),
+    store_test(an_answer_that_ends_is_unread_until_somebody_looks),
+    store_test(an_answer_that_is_given_up_or_lost_or_goes_on_is_told_too),
+    store_test(another_branch_can_be_opened),
     store_test(search_finds_titles_and_messages),
     store_test(a_search_has_pages_too),
     store_test(a_search_of_only_long_phrases_is_no_error),

@@ -350,7 +350,7 @@ static void two_users_never_see_each_other(void **state)
     assert_int_equal(conversation_get(bob, hers.conversation, list_title, NULL, &failure), OUTCOME_NOT_FOUND);
     assert_int_equal(conversation_delete(bob, hers.conversation, &failure), OUTCOME_NOT_FOUND);
     assert_int_equal(conversation_clear(bob, hers.conversation, &failure), OUTCOME_NOT_FOUND);
-    struct conversation_change change = {.title = "mine", .pinned = 1, .archived = 1};
+    struct conversation_change change = {.title = "mine", .pinned = 1, .archived = 1, .unread = -1};
     assert_int_equal(conversation_change(bob, hers.conversation, &change, &failure), OUTCOME_NOT_FOUND);
     assert_string_equal(titles_of(alice, "zebra"), "[zebra secret]");
     assert_string_equal(messages_of(alice, hers.conversation), "[user done zebra secret][assistant streaming ]");

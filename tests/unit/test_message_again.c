@@ -1,11 +1,16 @@
 /*
- * Tests of src/store/message.h: questions that come again with a key, answers that go on where they were cut off or are given up, and which answer's stream is meant.
+ * Tests of src/store/message.h: questions that come again with a key or are answered again, answers that go on where they were cut off or are given up, and which answer's stream is meant.
  */
 #include "store.h"
 
 #include "../../src/base/limits.h"
 
 static struct failure failure;
+
+static void keep_id(void *arg, const struct message *row)
+{
+    memcpy(arg, row->id, ID_BYTES);
+}
 
 static struct message_begin began(int64_t user, const char *conversation, const char *text)
 {
@@ -140,6 +145,143 @@ static void a_question_that_comes_again_needs_no_place(void **state)
     assert_int_equal(message_begin_turn(&again, &failure), OUTCOME_OK);
     assert_true(again.is_repeat);
     assert_int_equal(message_begin_turn(&other, &failure), OUTCOME_OVERLOADED);
+}
+
+/* --- one more answer -------------------------------------------------------------------------------------------------------------------- */
+
+static struct message_begin once_more(int64_t user, const char *conversation, const char *message)
+{
+    struct message_begin turn = turn_of(user, conversation, NULL, "");
+    turn.title = "New conversation";
+    turn.regenerate = message;
+    return turn;
+}
+
+static void keep_place(void *arg, const struct message *row)
+{
+    char *text = arg;
+    size_t len = strlen(text);
+    (void)snprintf(text + len, 4096 - len, "%s<%s %s|", row->id, row->parent_id != NULL ? row->parent_id : "-", row->metadata);
+}
+
+static void a_question_gets_one_more_answer_and_nothing_else_is_stored(void **state)
+{
+    (void)state;
+    static const char *const statuses[] = {"done", "interrupted", "stopped", "error"};
+    int64_t user = new_user();
+    for (size_t i = 0; i < 4; i++) {
+        struct message_begin first = began(user, NULL, "q"), again, by_question;
+        char expected[4096] = "", seen[4096] = "";
+        assert_int_equal(end_turn_as(first.answer, statuses[i], "a"), OUTCOME_OK);
+        struct message_begin later = whole_turn(user, first.conversation, NULL, "q2", "a2");
+        again = once_more(user, i % 2 == 0 ? first.conversation : NULL, first.answer);
+        again.metadata = "{\"n\":1}";
+        assert_int_equal(message_begin_turn(&again, &failure), OUTCOME_OK);
+        assert_string_equal(again.conversation, first.conversation);
+        assert_string_equal(again.question, first.question);
+        assert_string_not_equal(again.answer, first.answer);
+        assert_false(again.is_new);
+        by_question = once_more(user, NULL, first.question); /* beside the other, which still streams: as two branches after one answer */
+        assert_int_equal(message_begin_turn(&by_question, &failure), OUTCOME_OK);
+        assert_string_equal(by_question.question, first.question);
+        (void)snprintf(expected, sizeof expected, "%s<- {}|%s<%s {}|%s<%s {}|%s<%s {}|%s<%s {\"n\":1}|%s<%s {}|", first.question, first.answer, first.question, later.question, first.answer, later.answer,
+                       later.question, again.answer, first.question, by_question.answer, first.question);
+        assert_int_equal(message_list(user, first.conversation, keep_place, seen, &failure), OUTCOME_OK);
+        assert_string_equal(seen, expected);
+
+        struct message_begin next = turn_of(user, first.conversation, NULL, "q3"); /* the leaf is the newest answer */
+        assert_int_equal(message_begin_turn(&next, &failure), OUTCOME_BUSY);
+        assert_string_equal(next.busy, by_question.answer);
+        assert_int_equal(end_turn_as(again.answer, "done", "b"), OUTCOME_OK);
+        assert_int_equal(end_turn_as(by_question.answer, "done", "c"), OUTCOME_OK);
+    }
+    assert_int_equal(sql("SELECT count(DISTINCT title) FROM conversations"), 1);
+    assert_int_equal(sql("SELECT count(*) FROM conversations WHERE title = 'q'"), 4);
+    assert_index_is_whole();
+}
+
+static void a_conversation_without_a_title_is_not_given_that_of_no_question(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct message_begin first = whole_turn(user, NULL, NULL, "q", "a"), again = once_more(user, NULL, first.answer);
+    (void)sql("UPDATE conversations SET title = '', title_search = NULL");
+    assert_int_equal(message_begin_turn(&again, &failure), OUTCOME_OK);
+    assert_int_equal(sql("SELECT count(*) FROM conversations WHERE title = ''"), 1);
+}
+
+static void an_answer_that_is_being_written_is_not_answered_again(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct message_begin first = began(user, NULL, "q"), again = once_more(user, NULL, first.answer);
+    assert_int_equal(message_begin_turn(&again, &failure), OUTCOME_BUSY);
+    assert_string_equal(again.busy, first.answer);
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 2);
+    assert_int_equal(end_turn_as(first.answer, "stopped", "a"), OUTCOME_OK);
+    again = once_more(user, NULL, first.answer);
+    assert_int_equal(message_begin_turn(&again, &failure), OUTCOME_OK);
+}
+
+static void what_confirms_calls_is_not_answered_again_but_the_question_before_it(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct message_begin asked = whole_turn(user, NULL, NULL, "q", "may I?"), confirmed = whole_turn(user, asked.conversation, NULL, "", "and this?"), last = whole_turn(user, asked.conversation, NULL, "", "done");
+    const char *const named[] = {last.answer, last.question, confirmed.answer, confirmed.question, asked.answer, asked.question};
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        struct message_begin again = once_more(user, NULL, named[i]);
+        assert_int_equal(message_begin_turn(&again, &failure), OUTCOME_OK);
+        assert_string_equal(again.question, asked.question);
+        assert_int_equal(end_turn_as(again.answer, "done", "b"), OUTCOME_OK);
+    }
+    assert_int_equal(sql("SELECT count(*) FROM messages WHERE role = 'user'"), 3);
+}
+
+static void what_follows_no_question_is_not_answered_again(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    const struct message_past past[] = {{"assistant", "Welcome!", 8}, {"assistant", "What is it?", 11}};
+    struct message_begin turn = turn_of(user, NULL, NULL, "q"), again;
+    turn.history = past;
+    turn.history_count = 2;
+    assert_int_equal(message_begin_turn(&turn, &failure), OUTCOME_OK);
+    char greeting[ID_BYTES] = "";
+    assert_int_equal(message_history(user, turn.question, 2, keep_id, greeting, &failure), OUTCOME_OK); /* the older one comes last */
+    again = once_more(user, NULL, greeting);
+    assert_int_equal(message_begin_turn(&again, &failure), OUTCOME_BAD_FIELD);
+    assert_contains(failure.message, "follows no question");
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 4);
+}
+
+static void a_message_of_another_user_or_conversation_is_not_answered_again(void **state)
+{
+    (void)state;
+    int64_t alice = new_user(), bob = new_user();
+    struct message_begin hers = whole_turn(alice, NULL, NULL, "q", "secret"), elsewhere = whole_turn(alice, NULL, NULL, "q", "a"), running = began(alice, NULL, "q");
+    struct message_begin wrong[] = {once_more(bob, NULL, hers.answer), once_more(bob, hers.conversation, hers.question), once_more(bob, NULL, running.answer), once_more(alice, elsewhere.conversation, hers.answer),
+                                    once_more(alice, NULL, "0123456789abcdefghjkmnpqrs")};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(message_begin_turn(&wrong[i], &failure), OUTCOME_NOT_FOUND);
+        assert_string_equal(wrong[i].busy, "");
+    }
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 6);
+}
+
+static void a_question_is_answered_again_once_for_a_key(void **state)
+{
+    (void)state;
+    int64_t user = new_user();
+    struct message_begin first = whole_turn(user, NULL, NULL, "q", "a"), one = once_more(user, NULL, first.answer), two;
+    one.key = "k";
+    one.body_hash = "hash";
+    two = one;
+    assert_int_equal(message_begin_turn(&one, &failure), OUTCOME_OK);
+    assert_int_equal(message_begin_turn(&two, &failure), OUTCOME_OK);
+    assert_true(two.is_repeat);
+    assert_string_equal(two.answer, one.answer);
+    assert_int_equal(sql("SELECT count(*) FROM messages"), 3);
 }
 
 /* --- answers that go on ---------------------------------------------------------------------------------------------------------------- */
@@ -369,6 +511,13 @@ static const struct CMUnitTest tests[] = {
     store_test(a_key_of_a_deleted_answer_may_come_again),
     store_test(a_question_that_is_refused_uses_no_key_up),
     store_test(a_question_that_comes_again_needs_no_place),
+    store_test(a_question_gets_one_more_answer_and_nothing_else_is_stored),
+    store_test(a_conversation_without_a_title_is_not_given_that_of_no_question),
+    store_test(an_answer_that_is_being_written_is_not_answered_again),
+    store_test(what_confirms_calls_is_not_answered_again_but_the_question_before_it),
+    store_test(what_follows_no_question_is_not_answered_again),
+    store_test(a_message_of_another_user_or_conversation_is_not_answered_again),
+    store_test(a_question_is_answered_again_once_for_a_key),
     store_test(an_answer_that_was_cut_off_goes_on_and_keeps_what_it_has),
     store_test(only_an_answer_that_was_cut_off_goes_on),
     store_test(an_answer_of_another_user_or_conversation_does_not_go_on),

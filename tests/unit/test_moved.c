@@ -338,7 +338,7 @@ static void ids_of_the_database_before_never_mean_rows_of_the_one_after(void **s
     assert_string_equal(titles_of(bob, NULL), "[bob's question]");
     assert_int_equal(rename(beside("-copy"), store_path), 0);
     listed[0] = '\0';
-    assert_int_equal(conversation_list(bob, NULL, 100, NULL, list_title, NULL, &failure), OUTCOME_STORE); /* his number is alice's here */
+    assert_int_equal(conversation_list(bob, &(struct conversation_page){NULL, 100, NULL, -1, -1}, list_title, NULL, &failure), OUTCOME_STORE); /* his number is alice's here */
     assert_string_equal(listed, "");
     assert_int_equal(user_find("bob", &again, &failure), OUTCOME_OK);
     assert_int_not_equal(again, bob);

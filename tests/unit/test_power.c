@@ -303,7 +303,7 @@ static void change(const struct talk *talk, int64_t user)
     char title[32];
     (void)snprintf(title, sizeof title, "Title %zu", run.acknowledged);
     begins("a new title");
-    is_done(conversation_change(user, talk->id, &(struct conversation_change){.title = title, .pinned = -1, .archived = -1}, &failure));
+    is_done(conversation_change(user, talk->id, &(struct conversation_change){.title = title, .pinned = -1, .archived = -1, .unread = -1}, &failure));
 }
 
 /* No state is changed by these. What was acknowledged before is in the database then, also with DB_SYNC=normal; a rollback journal knows no checkpoints. */

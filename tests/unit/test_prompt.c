@@ -493,6 +493,21 @@ static void the_application_has_the_state_of_its_last_answer(void **state)
     prompt_free(&prompt);
 }
 
+/* The question may have been asked before. */
+static void other_words_stand_for_earlier_questions_only(void **state)
+{
+    (void)state;
+    struct prompt prompt;
+    struct failure failure = {0};
+    char question[ID_BYTES];
+    int64_t user = talk((const struct past[]){{"q1", "a1", NULL, NULL}, {"q2", "a2", NULL, NULL}}, 2, question);
+    (void)sql("UPDATE messages SET steps = '[{\"role\":\"user\",\"content\":\"words\"}]' WHERE role = 'user'");
+    assert_int_equal(prompt_read(&prompt, user, question, &failure), OUTCOME_OK);
+    assert_string_equal(written(&prompt), "[u words][a a1][u q2]");
+    assert_string_equal(prompt.question, "q2");
+    prompt_free(&prompt);
+}
+
 static void a_question_that_is_gone_is_not_found(void **state)
 {
     (void)state;
@@ -580,6 +595,7 @@ static const struct CMUnitTest tests[] = {
     prompt_test(a_confirmation_of_nothing_is_an_empty_prompt),
     prompt_test(a_window_begins_with_the_user),
     prompt_test(the_application_has_the_state_of_its_last_answer),
+    prompt_test(other_words_stand_for_earlier_questions_only),
     prompt_test(a_question_that_is_gone_is_not_found),
     prompt_test(at_each_allocation_memory_may_run_out),
     prompt_test(garbage_in_the_steps_is_survived),

@@ -125,6 +125,7 @@ static void the_messages_of_every_old_version_are_kept_and_can_be_gone_on_with(v
         if (version == 3)
             (void)sql("UPDATE messages SET calls = '[]', cost = 0.5, attachments = '[1]' WHERE id = 2");
         assert_int_equal(message_list(7, "c1", keep_all, rows, &failure), OUTCOME_OK);
+        assert_int_equal(sql("SELECT count(*) FROM conversations WHERE unread = 0"), 1); /* what is old counts as seen */
         assert_string_equal(rows, "[user old question 0000 -1][assistant old answer 0000 5]");
         assert_int_equal(sql("SELECT count(calls) + count(cost) + count(attachments) FROM messages"), version == 3 ? 3 : 0);
         assert_int_equal(sql("SELECT count(events) + count(steps) + count(app_state) + count(client_id) FROM messages"), 0);
@@ -136,6 +137,7 @@ static void the_messages_of_every_old_version_are_kept_and_can_be_gone_on_with(v
         assert_int_equal(message_history(7, next.question, 10, keep_all, rows, &failure), OUTCOME_OK);
         assert_string_equal(rows, "[user new question 0000 -1][assistant old answer 0001 5][user old question 0000 -1]");
         assert_string_equal(titles_of(7, "old answer"), "[Old title]");
+        assert_int_equal(sql("SELECT unread FROM conversations"), 1); /* of the new answer */
         assert_int_equal(conversation_delete(7, "c1", &failure), OUTCOME_OK);
         assert_int_equal(sql("SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM feedback)"), 0);
         assert_index_is_whole();

@@ -13,8 +13,10 @@ static const char *const steps_back[] = {
           "ALTER TABLE messages DROP COLUMN app_state; ALTER TABLE messages DROP COLUMN client_id",
     [4] = "DROP TABLE journal; DROP TABLE repeats; DROP TABLE rates; ALTER TABLE messages DROP COLUMN address; ALTER TABLE messages DROP COLUMN detached; "
           "ALTER TABLE messages DROP COLUMN layout",
+    [5] = "ALTER TABLE conversations DROP COLUMN unread; DROP INDEX messages_answers; DROP INDEX conversations_by_user; "
+          "CREATE INDEX conversations_by_user ON conversations (user_id, updated_at DESC, id DESC)",
 };
 
-enum { NEWEST = 5 };
+enum { NEWEST = 6 };
 
 #endif

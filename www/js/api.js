@@ -1,11 +1,11 @@
 // Talks to the server: JSON requests, and the stream of an answer. Every failure leaves here as an ApiError with a sentence for people.
 // Neighbours: conversation.js, sidebar.js and diagnose.js call it; place.js knows where the API is; sse.js parses the stream.
-// Leaves out: re-attaching to a running answer (GET conversations/{id}/stream), which comes later, and anything about the page.
+// Leaves out: staying with an answer over lost connections (stream.js), and anything about the page.
 
+import { t } from "./i18n.js";
 import { placeOfPage } from "./place.js";
 import { createSseParser } from "./sse.js";
 
-const PAGE_SIZE = 50;
 const REFUSALS = [403, 404, 405, 501];   // what servers say that have no program at this address
 const UNTOUCHED = [404, 405, 501];       // of these, the ones after which nobody can have worked on a POST
 
@@ -24,34 +24,43 @@ export class ApiError extends Error {
   }
 }
 
-// Sentences of our own where the page knows better than the server what to do next.
-const SENTENCES = {
-  busy: "The last answer in this conversation is still being written. Wait for its end or stop it, then retry.",
-  network: "The server cannot be reached. Check the connection, then retry.",
-  interrupted: "The answer broke off before its end.",
-  bad_answer: "The server gave an answer that this page does not understand.",
-  no_program: "This page was found, but the program behind it was not. The page diagnose.html, beside this one, says what to look for.",
-  401: "You are signed out. Open this page in another tab to sign in, then retry; your text is kept.",
-  413: "This message is too long for the server.",
-};
+// Where the page knows better than the server what to do next, it has sentences of its own: texts called "error." and the code or the status.
+const OWN = ["busy", "network", "interrupted", "bad_answer", "no_program"];
+const OWN_STATUS = [401, 413];
 
 export function apiError(code, details) {
-  return new ApiError(code, SENTENCES[code], details);
+  return new ApiError(code, t(`error.${code}`), details);
 }
 
-/** One page of the conversations, newest first: {conversations, next}. */
-export function listConversations(before) {
-  const query = new URLSearchParams({ limit: PAGE_SIZE });
-  if (before) query.set("before", before);
-  return requestJson("GET", `conversations?${query}`);
+function sentenceOf(code, status, message) {
+  if (OWN.includes(code)) return t(`error.${code}`);
+  if (OWN_STATUS.includes(status)) return t(`error.${status}`);
+  return message ?? t("error.status", { status });
+}
+
+// ---- conversations
+
+/**
+ * One page of the conversations, newest first: {conversations, next}. `filters` {limit, before, q, pinned, archived}: undefined ones do not filter;
+ * `before` is the `next` of the page above.
+ */
+export function listConversations(filters, signal) {
+  const query = new URLSearchParams(Object.entries(filters).filter(([, value]) => value !== undefined && value !== null));
+  return requestJson("GET", `conversations?${query}`, undefined, { signal });
 }
 
 export function getConversation(id) {
   return requestJson("GET", conversationPath(id));
 }
 
+/** Changes title, pinned, archived, metadata, unread, leaf_id: those that `change` names. */
+export function changeConversation(id, change) {
+  return requestJson("PATCH", conversationPath(id), change);
+}
+
+/** The request goes out even while the page is being left. */
 export function deleteConversation(id) {
-  return requestJson("DELETE", conversationPath(id));
+  return requestJson("DELETE", conversationPath(id), undefined, { keepalive: true });
 }
 
 export function stopAnswer(id) {
@@ -59,17 +68,58 @@ export function stopAnswer(id) {
 }
 
 /**
- * Asks, and yields the events of the answer as {type, data, id}: `data` is text for "token", an object for all others.
- * Ends after "done" or "error". Throws an ApiError when no answer begins, or when the stream ends without either.
+ * Asks, and resolves to {conversation_id, message_id, question_id} as soon as question and answer are stored; the answer goes on without us. `key` makes it safe
+ * to send the same question again when nobody knows whether it arrived.
  */
-export async function* streamChat(question, signal) {
-  const response = await send("POST", "chat/stream", question, { signal, accept: "text/event-stream" });
+export async function ask(question, key) {
+  const response = await send("POST", "chat", { ...question, detach: true }, { accept: "application/json", headers: { "Idempotency-Key": key } });
+  const object = await objectOf(response);
+  return { ...object, question_id: response.headers.get("Parley-Question") };
+}
+
+/** The events of an answer behind the position `after`, as {type, data, id}: `data` is text for "token", an object for all others. 204 is an ApiError too. */
+export async function openStream(id, after, signal) {
+  const response = await send("GET", `${conversationPath(id)}/stream?after=${encodeURIComponent(after)}`, undefined, { signal, accept: "text/event-stream" });
+  if (response.status === 204) throw new ApiError("ended", "", { status: 204 });
   if (!isType(response, "text/event-stream")) throw apiError("bad_answer", { status: response.status });
-  for await (const event of readEvents(response.body)) {
-    yield event;
-    if (event.type === "done" || event.type === "error") return;
-  }
-  throw apiError("interrupted");
+  return readEvents(response.body);
+}
+
+/** What there is of an answer behind `after`, at once or, with `wait` seconds, as soon as there is something: {status, events: [{id, event, data}]}. */
+export async function pollStream(id, { after, wait, signal }) {
+  const query = new URLSearchParams({ after, ...(wait ? { wait } : { poll: 1 }) });
+  return requestJson("GET", `${conversationPath(id)}/stream?${query}`, undefined, { signal });
+}
+
+/** Copies the branch up to a message into a conversation of its own, which is returned. */
+export function forkConversation(messageId) {
+  return requestJson("POST", "conversations", { fork_of: messageId });
+}
+
+/** Deletes a message and all that follows from it. `isLeaving`: the page is going away, the request must not. */
+export function deleteMessage(id, messageId, isLeaving = false) {
+  return requestJson("DELETE", `${conversationPath(id)}/messages/${encodeURIComponent(messageId)}`, undefined, { keepalive: isLeaving });
+}
+
+/** `kind` is "like" or "dislike"; `payload` what a form asked for. */
+export function sendFeedback(messageId, kind, payload) {
+  return requestJson("POST", "api/feedback", { message_id: messageId, feedback: kind, payload });
+}
+
+/** What this installation has set for the page (docs/theme.md). */
+export function getConfig() {
+  return requestJson("GET", "api/config");
+}
+
+/** The names of the models that can be asked. */
+export async function listModels() {
+  const { data } = await requestJson("GET", "v1/models");
+  return (data ?? []).map(({ id }) => id);
+}
+
+/** The whole address of a path of the API, for links. */
+export function addressOf(path) {
+  return new URL(path, placeOfPage().base).href;
 }
 
 /** The server's test stream: {response, events, base}, where `events` yields like streamChat until the stream ends. */
@@ -106,8 +156,13 @@ function typed({ type, data, id }) {
   return { type, id, data: type === "token" ? data : parseObject(data) };
 }
 
-async function requestJson(method, path, body) {
-  const response = await send(method, path, body, { accept: "application/json" });
+async function requestJson(method, path, body, options) {
+  const response = await send(method, path, body, { accept: "application/json", ...options });
+  if (response.status === 204) throw new ApiError("ended", "", { status: 204 });
+  return objectOf(response);
+}
+
+async function objectOf(response) {
   const object = parseObject(await response.text().catch(() => ""), null);
   if (object === null) throw apiError("bad_answer", { status: response.status });
   return object;
@@ -127,12 +182,12 @@ async function send(method, path, body, options) {
 }
 
 // {response, error}: error is the ApiError that a bad status means, or null.
-async function attempt(base, method, path, body, { signal, accept }) {
-  const headers = { Accept: accept };
+async function attempt(base, method, path, body, { signal, accept, keepalive = false, headers: more = {} }) {
+  const headers = { Accept: accept, ...more };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(new URL(path, base), { method, headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
+    response = await fetch(new URL(path, base), { method, headers, signal, keepalive, cache: "no-store", body: body && JSON.stringify(body) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw apiError("network");
@@ -157,8 +212,7 @@ function mayRepeat(method, response) {
 async function errorOf(response) {
   const body = parseObject(await response.text().catch(() => ""));
   const { code, message } = body.error ?? {};
-  const sentence = SENTENCES[code] ?? SENTENCES[response.status] ?? message ?? `The server answered with status ${response.status}.`;
-  return new ApiError(code ?? `http_${response.status}`, sentence + waitHint(response), {
+  return new ApiError(code ?? `http_${response.status}`, sentenceOf(code, response.status, message) + waitHint(response), {
     status: response.status,
     conversationId: response.headers.get("Parley-Conversation"), // the question is stored already: retry there
     isOurs: typeof code === "string" && typeof message === "string",
@@ -168,7 +222,7 @@ async function errorOf(response) {
 function waitHint(response) {
   const seconds = Number(response.headers.get("Retry-After"));
   if (!(seconds > 0)) return "";
-  return seconds < 120 ? ` Try again in ${Math.ceil(seconds)} s.` : ` Try again in ${Math.ceil(seconds / 60)} minutes.`;
+  return ` ${seconds < 120 ? t("error.later.seconds", { count: Math.ceil(seconds) }) : t("error.later.minutes", { count: Math.ceil(seconds / 60) })}`;
 }
 
 function conversationPath(id) {
@@ -186,4 +240,9 @@ function parseObject(text, otherwise = {}) {
   } catch {
     return otherwise;
   }
+}
+
+/** Own usage by UTC day and model, "YYYY-MM-DD" both included: {from, to, rows}. */
+export function getUsage(from, to) {
+  return requestJson("GET", `usage?${new URLSearchParams({ from, to })}`);
 }

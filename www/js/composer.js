@@ -1,8 +1,10 @@
 // The message box: grows, sends, stops, and never loses what was typed. Drafts live in localStorage, one per conversation.
-// Neighbours: app.js connects it; conversation.js says which mode it is in and when a draft may go.
-// Leaves out: model picker, attachments and settings of the full UI.
+// Neighbours: app.js makes it before anything else, so that one can write while the rest still loads; conversation.js says which mode it is in and when a
+// draft may go; pictures.js and options.js fill the row below the box.
+// Leaves out: what is sent besides the text.
 
 import { byId } from "./dom.js";
+import { isComposing, sendsBy } from "./keys.js";
 
 const PREFIX = "parley.draft.";
 
@@ -16,17 +18,30 @@ export function createComposer({ onSend, onStop }) {
   const stop = byId("stop");
   const coarse = matchMedia("(pointer: coarse)");
   const fitsByItself = CSS.supports("field-sizing", "content");
+  const unsettled = new Set();   // keys under which something is on its way to the server
   let key = draftKey(null);
   let mode = "ready";
+  let earlier = [];              // what was sent before in this conversation, the newest last
+  let recalled = -1;             // which of it stands in the box, counted from the newest; -1: none
 
   /** Shows the draft kept under `nextKey` and keeps it there from now on. */
   function use(nextKey) {
+    const draft = readDraft(nextKey);
+    if (nextKey === key && draft === box.value) return;      // the cursor stays where it is
+    if (nextKey !== key && box.value !== "") saveDraft(key, box.value);      // another tab may have taken it away
     key = nextKey;
-    fill(readDraft(key));
+    fill(draft);
+  }
+
+  /** The conversation is gone, what was being written in it is not: it goes to the new one. */
+  function rescue() {
+    const next = draftKey(null);
+    if (key !== next && box.value.trim() !== "") saveDraft(next, joinDrafts(box.value, readDraft(next)));
   }
 
   /** Brings back what was on its way when the page went away, unless it is `arrived`, the last message the server has. */
   function recover(arrived) {
+    if (unsettled.has(key)) return;
     const text = readDraft(sendingKey(key));
     saveDraft(sendingKey(key), "");
     if (text && text !== arrived) fill(joinDrafts(text, box.value));
@@ -45,15 +60,23 @@ export function createComposer({ onSend, onStop }) {
   }
 
   function refreshSend() {
-    send.setAttribute("aria-disabled", String(mode !== "ready" || box.value.trim() === ""));
+    send.setAttribute("aria-disabled", String(!canSend()));
   }
+
+  const canSend = () => mode === "ready" && box.value.trim() !== "";
 
   function fill(text) {
     box.value = text;
     onInput();
   }
 
+  /** Puts a text before whatever stands in the box. */
+  function fillIn(text) {
+    fill(joinDrafts(text, box.value));
+  }
+
   function onInput() {
+    recalled = -1;
     saveDraft(key, box.value);
     refreshSend();
     if (!fitsByItself) fit();
@@ -67,18 +90,41 @@ export function createComposer({ onSend, onStop }) {
   // The box is emptied at once; the text itself is kept as "sending" until the server has it.
   function submit() {
     const text = box.value.trimEnd();
-    if (mode !== "ready" || text === "") return;
-    saveDraft(sendingKey(key), text);
+    if (!canSend()) return;
+    sending(text);
     fill("");
+    setMode("waiting");
     onSend(text);
   }
 
+  function sending(text) {
+    saveDraft(sendingKey(key), text);
+    unsettled.add(key);
+  }
+
   function onKeydown(event) {
-    if (event.isComposing || event.keyCode === 229) return;       // an input method is at work
-    if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
-    if (coarse.matches && !event.ctrlKey && !event.metaKey) return;
+    if (isComposing(event)) return;
+    if (sendsBy(event)) {
+      event.preventDefault();
+      submit();
+    } else if (["ArrowUp", "ArrowDown"].includes(event.key) && !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey) recallBy(event);
+  }
+
+  // In an empty box the arrows walk through what was sent before, as in a shell; anything typed ends that.
+  function recallBy(event) {
+    const next = recalled + (event.key === "ArrowUp" ? 1 : -1);
+    if ((recalled < 0 && box.value !== "") || next < -1 || next >= earlier.length || (recalled < 0 && next < 0)) return;
     event.preventDefault();
-    submit();
+    fill(next < 0 ? "" : earlier.at(-1 - next));
+    recalled = next;
+    box.setSelectionRange(box.value.length, box.value.length);
+  }
+
+  /** What ArrowUp brings back. */
+  function recall(texts) {
+    const list = texts.filter((text) => text !== "");
+    if (list.length !== earlier.length) recalled = -1;
+    earlier = list;
   }
 
   /** The new conversation has got its id: its draft moves along. */
@@ -90,21 +136,22 @@ export function createComposer({ onSend, onStop }) {
 
   /** The server has the text that was sent under `sentKey`. */
   function forget(sentKey) {
+    unsettled.delete(sentKey);
     saveDraft(sendingKey(sentKey), "");
   }
 
   /** The server does not have it: the text returns, before whatever was typed since. */
   function giveBack(sentKey, text) {
-    const draft = joinDrafts(text, readDraft(sentKey));
+    const draft = joinDrafts(text, sentKey === key ? box.value : readDraft(sentKey));
     saveDraft(sentKey, draft);
-    saveDraft(sendingKey(sentKey), "");
+    forget(sentKey);
     if (sentKey === key) fill(draft);
   }
 
   /** `text` is sent again from elsewhere: the box need not hold it any more. */
   function takeOut(text) {
     if (box.value.startsWith(text)) fill(box.value.slice(text.length).trimStart());
-    saveDraft(sendingKey(key), text);
+    sending(text);
   }
 
   /** Places the cursor in the box, unless that would open a keyboard on the screen. */
@@ -124,7 +171,7 @@ export function createComposer({ onSend, onStop }) {
   stop.addEventListener("click", () => { onStop(); focus(); });
   box.addEventListener("keydown", onKeydown);
   box.addEventListener("input", onInput);
-  return { use, recover, moveTo, setMode, forget, giveBack, takeOut, focus };
+  return { use, rescue, recover, recall, moveTo, setMode, forget, giveBack, takeOut, focus, fillIn };
 }
 
 function joinDrafts(first, second) {
@@ -141,17 +188,22 @@ export function dropDraft(conversationId) {
 const sendingKey = (key) => key.replace(PREFIX, "parley.sending.");
 
 // Storage may be full or forbidden; then drafts only last as long as the page.
+const unkept = new Map();
+
 function readDraft(key) {
   try {
-    return localStorage.getItem(key) ?? "";
+    return unkept.get(key) ?? localStorage.getItem(key) ?? "";
   } catch {
     return "";
   }
 }
 
 function saveDraft(key, text) {
+  unkept.delete(key);
   try {
     if (text) localStorage.setItem(key, text);
     else localStorage.removeItem(key);
-  } catch { /* see above */ }
+  } catch {
+    if (text) unkept.set(key, text);
+  }
 }

@@ -1,54 +1,67 @@
-// The open conversation: opens it, asks, follows the answer, stops, retries, and gets back on its feet after a reload or a lost connection.
-// Neighbours: api.js (server), transcript.js and composer.js (page), app.js (address bar and list).
-// Leaves out: re-attaching to a running answer. Until the server offers it, an answer that streams elsewhere is looked at once a second.
+// The open conversation: opens it, asks, follows the answer, stops, and does what the buttons under messages say. Gets back on its feet after a reload or a
+// lost connection.
+// Neighbours: api.js (server), stream.js (running answers), answer.js and tree.js (models), transcript.js and composer.js (page), chat.js (address and list).
+// Leaves out: drawing, and what stands outside the conversation.
 //
-// What is shown is `path`: models {key, id, parent_id, role, content, status, error, model, note, canRetry}.
-// A turn is one question on its way: {conversationId, parentId, text, question, answer, abort, begun, stopWanted, draftKey}.
+// `messages` are all models of the conversation in the order of writing, `path` those of the open branch. A turn is one request on its way: {request, key,
+// question, answer, draftKey, text, visit, stopWanted}.
 
 import { announce } from "./dom.js";
-import { apiError, getConversation, stopAnswer, streamChat } from "./api.js";
+import { ask as post, changeConversation, deleteMessage, forkConversation, getConversation, sendFeedback, stopAnswer } from "./api.js";
+import { applyEvent, isRunning, localModel, modelOf, restart } from "./answer.js";
 import { draftKey } from "./composer.js";
+import { newKey } from "./ids.js";
 import { noteOf } from "./message.js";
-import { newestPath, parentFor } from "./tree.js";
+import { followAnswer } from "./stream.js";
+import { branchFrom, newestBelow, openPath, parentFor, siblingsOf } from "./tree.js";
+import { t } from "./i18n.js";
 
-const LOOK_EVERY = 1000;      // ms between looks at an answer that streams elsewhere
-const LOOK_AT_MOST = 15000;   // ms, when the server cannot be reached
-
-const ENDINGS = { done: "Answer complete.", stopped: "Stopped." };
+const SMALL = 400;        // messages up to which a conversation is read again after each answer, for what the stream does not tell
 
 /**
- * `events`: onBegun(id, isNew) when the server has a question, onSettled(id) when an answer has ended,
- * onTitle(title or null), onGone(id) when the conversation does not exist, startNew().
+ * `page`: {transcript, composer, pictures, options, announcer, toast(sentence, {alert, action, onEnd}), askForm(kind)}. `events`: onBegun(id, isNew, isShown), onSettled(id),
+ * onTitle(title or null), onGone(id), onOpen(id), onPlace(id or null), onState(state), onRequest(body), onEvent(event), startNew().
  */
-export function createConversation(transcript, composer, events) {
+export function createConversation(page, events) {
+  const { transcript, composer, pictures, options, announcer } = page;
   let id = null;
+  let title = null;
+  let metadata = {};
+  let messages = [];
   let path = [];
-  let turn = null;              // the turn whose stream is read here and shown
+  let leafId = null;
+  let edited = null;            // the question that is being written anew
+  let turn = null;              // the request on its way, if it is shown
+  let running = null;           // {model, follower, isReplay, behind, dirty}: the answer that is followed
+  let isLoaded = false;         // what the server has of it is known here
+  let changes = 0;              // counts what is done here: a reading of the server that began before may be older than it
+  let saving = 0;               // options on their way to the server: it may still answer with the old ones
   let visit = 0;                // counts openings; what was begun in an earlier one may not touch the page
-  let lookTimer = 0;
-  let arrived = { id: null, content: "" };   // the text of an answer whose stream broke off
-  const unsettled = new Set();  // draft keys of turns that the server has not yet accepted
-  let localKeys = 0;
+  const removed = new Set();    // ids of messages that are deleted as far as the page goes, not yet on the server
 
   // ---- opening
 
-  /** Opens the conversation with this id; null begins a new one. */
-  function open(nextId) {
+  /** Opens the conversation with this id, at a message if one is named; null begins a new one. */
+  function open(nextId, messageId = null) {
     leave();
     id = nextId;
+    events.onPlace(id);
     composer.use(draftKey(id));
-    if (id) load();
+    pictures.use(draftKey(id));
+    options.use(id ? {} : null);
+    if (id) load(messageId);
     else showNew();
   }
 
-  // Leaves the open conversation. The server finishes a running answer without us. A question that
-  // it has not yet accepted is let through first (see begun), so that a failure gives the text back.
+  // The server finishes a running answer without us, and a request that is on its way settles by itself what becomes of its draft.
   function leave() {
     visit += 1;
-    clearTimeout(lookTimer);
-    if (turn?.begun) turn.abort.abort();
-    turn = null;
-    path = [];
+    isLoaded = false;
+    running?.follower.stop();
+    [running, turn, edited, leafId, title] = [null, null, null, null, null];
+    [messages, path, metadata] = [[], [], {}];
+    announcer.clear();
+    events.onState(null);
   }
 
   function showNew() {
@@ -58,16 +71,18 @@ export function createConversation(transcript, composer, events) {
   }
 
   // True when the conversation is there and shown.
-  async function load() {
+  async function load(messageId = null) {
     const mine = visit;
+    path = [];
     transcript.showLoading();
     composer.setMode("waiting");
     try {
       const found = await getConversation(id);
       if (mine !== visit) return false;
+      leafId = messageId ?? found.leaf_id ?? null;
       adopt(found);
       recoverDraft();
-      transcript.toLatest();
+      if (!messageId || !transcript.reveal(messageId)) transcript.toLatest();
       return true;
     } catch (error) {
       if (mine === visit) showLoadFailure(error);
@@ -76,266 +91,462 @@ export function createConversation(transcript, composer, events) {
   }
 
   function showLoadFailure(error) {
+    running?.follower.stop();
+    [messages, path, running, isLoaded] = [[], [], null, false];
+    composer.setMode("waiting");
     if (error.status === 404) {
+      composer.rescue();
       events.onGone(id);
-      transcript.showFailure("This conversation does not exist. It may have been deleted.",
-        { label: "New conversation", icon: "plus", run: events.startNew });
+      transcript.showFailure(t("page.gone"), { label: t("app.untitled"), icon: "plus", run: events.startNew });
     } else {
-      transcript.showFailure(error.message, { label: "Retry", icon: "retry", run: load });
+      transcript.showFailure(error.message, { label: t("app.retry"), icon: "retry", run: () => load() });
     }
     announce(error.message, { alert: true });
   }
 
   function recoverDraft() {
-    if (unsettled.has(draftKey(id))) return;
     composer.recover(path.findLast((model) => model.role === "user")?.content);
   }
 
-  // Takes over what the server says about the conversation.
+  // Takes over what the server says. Models that are known stay the same objects, so that what is on the page stays; the one that is followed here knows better.
   function adopt(found) {
-    path = newestPath(found.messages ?? []).filter((row) => row.role === "user" || row.role === "assistant").map(modelOf);
-    events.onTitle(found.title);
-    if (path.at(-1)?.status === "streaming") lookAgain(LOOK_EVERY);
+    const known = new Map(messages.map((model) => [model.id, model]));
+    messages = (found.messages ?? []).filter((row) => ["user", "assistant"].includes(row.role) && !removed.has(row.id)).map((row) => {
+      const old = known.get(row.id);
+      if (old && old === running?.model) return old;
+      return old ? Object.assign(old, modelOf(row), { key: old.key }) : modelOf(row);
+    });
+    dropArrived(known);
+    isLoaded = true;
+    title = found.title;
+    metadata = found.metadata ?? {};
+    events.onTitle(title);
+    options.use(metadata.settings ?? {});
+    const busy = messages.findLast(isRunning);
+    if (busy && !running) follow(busy);
     else settle();
   }
 
-  function modelOf(row) {
-    const { parent_id, role, model, error } = row;
-    const note = row.status === "streaming" ? "Still being written…" : "";
-    return { key: row.id, id: row.id, parent_id, role, content: contentOf(row), status: row.status, error, model, note };
+  // A question that seemed not to have arrived, and did.
+  function dropArrived(known) {
+    const { refused } = path.at(-1) ?? {};
+    if (!refused?.question || !messages.some((model) => model.role === "user" && !known.has(model.id) && isSame(model, refused.text, refused.question.attachments))) return;
+    path = [];
+    composer.takeOut(refused.text);
+    composer.forget(refused.draftKey);
   }
 
-  // What was already on the page stays there, even if the server has not written it down.
-  function contentOf(row) {
-    const content = row.content ?? "";
-    const keep = row.id === arrived.id && row.status !== "done" && arrived.content.startsWith(content);
-    return keep ? arrived.content : content;
-  }
-
-  // ---- an answer that is written without a stream to this page
-
-  function lookAgain(wait) {
-    composer.setMode("answering");
-    show();
-    lookTimer = setTimeout(look, wait, wait);
-  }
-
-  async function look(waited) {
-    const mine = visit;
+  /** Looks what has changed on the server, without disturbing the reader. */
+  async function refresh() {
+    if (!id || turn || edited) return;
+    const [mine, before] = [visit, changes];
     try {
       const found = await getConversation(id);
-      if (mine !== visit) return;
+      if (mine !== visit || before !== changes || saving > 0 || turn || edited) return;
+      const known = new Set(messages.map((model) => model.id));
+      if (found.messages.some((row) => !known.has(row.id) && !removed.has(row.id))) leafId = found.leaf_id ?? null;
       adopt(found);
-      if (!isRunning()) announceEnd(path.at(-1));
     } catch (error) {
-      if (mine !== visit) return;
-      if (error.status === 404) return showLoadFailure(error);
-      path.at(-1).note = `${error.message} Trying again by itself…`;
-      lookAgain(Math.min(waited * 2, LOOK_AT_MOST));
+      if (mine === visit && error.status === 404) showLoadFailure(error);
     }
+  }
+
+  // ---- following an answer
+
+  function follow(model, { isReplay = true } = {}) {
+    running?.follower.stop();
+    const mine = { model, follower: null, isReplay, behind: 0, dirty: false };
+    running = mine;
+    model.status = "streaming";
+    model.note = "";
+    composer.setMode(turn?.stopWanted ? "stopping" : "answering");
+    show();
+    mine.follower = followAnswer({
+      conversationId: id,
+      messageId: model.id,
+      onEvent: (event) => { if (running === mine) take(mine, event); },
+      onState: (state) => { if (running === mine) events.onState(state); },
+      onGone: (error) => { if (running === mine) lost(mine, error); },
+    });
+  }
+
+  function take(mine, event) {
+    const { model } = mine;
+    if (mine.isReplay) {                      // it is told from its beginning: what is on the page stays until the telling is as far
+      mine.behind = model.content.length;
+      restart(model);
+      mine.isReplay = false;
+      draw(mine);
+    }
+    if (event.type === "clear_message") mine.behind = 0;
+    events.onEvent(event, model);
+    const what = applyEvent(model, event.type, event.data);
+    if (what === "end") ended(mine);
+    else if (what === "title") events.onTitle(event.data.summary);
+    else if (what === "text" && !mine.dirty) transcript.grow(model, event.data);
+    else if (what) draw(mine);
+  }
+
+  // At most once a frame; while the page is hidden not at all.
+  function draw(mine) {
+    if (mine.dirty) return;
+    mine.dirty = true;
+    requestAnimationFrame(() => {
+      mine.dirty = false;
+      if (running !== mine) return;
+      if (mine.model.content.length < mine.behind) draw(mine);
+      else transcript.update(mine.model);
+    });
+  }
+
+  function ended({ model }) {
+    running = null;
+    events.onState(null);
+    settle();
+    announceEnd(model);
+    events.onSettled(id);
+    if (messages.length <= SMALL) refresh();
+  }
+
+  // The server has nothing more to say of it (null), or refuses. How it ended is not known: Retry looks again.
+  function lost(mine, error) {
+    running = null;
+    events.onState(null);
+    if (error?.status === 404) return showLoadFailure(error);
+    Object.assign(mine.model, { status: "interrupted", isLost: true, note: error?.message ?? "" });
+    settle();
+    if (error) announce(error.message, { alert: true });
+    else refresh();
+  }
+
+  function announceEnd(model) {
+    const questions = model.confirmations.map(({ tool_name: name }) => t("confirm.title", { name }));
+    if (questions.length > 0) announce(questions.join(" "));
+    else if (model.status === "done") announcer.complete();
+    else if (model.status === "stopped") announce(t("say.stopped"));
+    else announce(noteOf(model), { alert: true });
   }
 
   // ---- asking
 
-  /** Sends a message as the next of this conversation, or in place of one that the server did not take. */
-  function send(text) {
-    if (path.at(-1)?.refused) replaceFrom(path.at(-2), text);
-    else ask(text, undefined);
+  /** Sends a message as the next of this conversation, or in place of a last one that has no answer. */
+  function send(text, attachments = []) {
+    if (isBusy()) return giveBack(draftKey(id), text, attachments);
+    const last = path.at(-1);
+    const failed = last?.refused ? path.at(-2) : null;
+    const unanswered = failed ?? (last?.role === "user" ? last : null);
+    if (failed?.elsewhere) return askAfterLoading(text, attachments);
+    if (failed && isSame(failed, text, attachments)) return again(last);
+    if (unanswered) path = path.slice(0, path.indexOf(unanswered));
+    ask(text, attachments, unanswered ? parentFor(unanswered) : nextParent());
   }
 
-  /** Asks again what a failed answer was to say, on a new branch beside the failed one. */
-  function retry(answer) {
-    if (isRunning()) return;
-    const question = path[path.indexOf(answer) - 1];
-    composer.takeOut(question.content);
-    replaceFrom(question, question.content);
+  // As long as there are no branches the server knows the end better: another device may have gone on. It says 409 while that is answered.
+  function nextParent() {
+    return path.length === messages.length && removed.size === 0 ? null : path.at(-1)?.id ?? "root";
   }
 
-  async function replaceFrom(question, text) {
-    if (question.elsewhere) return askAfterLoading(text);
-    path = path.slice(0, path.indexOf(question));
-    ask(text, parentFor(question));
+  const isSame = ({ content, attachments }, text, others) => content === text && attachments.map(({ url }) => url).join() === others.map(({ url }) => url).join();
+
+  // The server does not have it: it can be sent again from the box.
+  function giveBack(key, text, attachments) {
+    composer.giveBack(key, text);
+    pictures.giveBack(key, attachments);
   }
 
   // The conversation went on elsewhere (409): first see how. If it still does, the text waits in the box.
-  async function askAfterLoading(text) {
-    const loaded = await load();
-    if (!loaded || isRunning()) return;
-    composer.takeOut(text);
-    ask(text, undefined);
+  async function askAfterLoading(text, attachments) {
+    const mine = draftKey(id);
+    leafId = null;
+    if (!await load() || isBusy()) return giveBack(mine, text, attachments);
+    ask(text, attachments, nextParent());
   }
 
-  // parentId undefined: the server appends to the newest branch.
-  function ask(text, parentId) {
-    const question = localModel("user", text, "done");
-    const answer = localModel("assistant", "", "streaming");
-    question.parent_id = parentId === "root" ? null : parentId ?? path.at(-1)?.id ?? null;
-    path.push(question, answer);
-    turn = {
-      conversationId: id, parentId, text, question, answer,
-      abort: new AbortController(), begun: false, stopWanted: false, draftKey: draftKey(id),
-    };
-    unsettled.add(turn.draftKey);
+  function ask(text, attachments, parentId, more = {}) {
+    const question = localModel("user", { content: text, attachments, parent_id: path.at(-1)?.id ?? null, metadata: more.metadata ?? {} });
+    begin({ question, text, request: { ...request(), message: text, ...(id && parentId && { parent_id: parentId }), ...(attachments.length > 0 && { attachments }), ...more } });
+    transcript.makeRoom(question, path.at(-1));
+  }
+
+  // What goes with every request of this conversation.
+  function request() {
+    return { ...options.request(), ...(id && { conversation_id: id }), context: { ...options.context() } };
+  }
+
+  /** Sends an earlier question in other words, on a branch beside it. */
+  function sendEdit(question, text) {
+    if (isBusy()) return announce(t("error.busy"), { alert: true });
+    edited = null;
+    path = path.slice(0, path.indexOf(question));
+    ask(text, question.attachments, parentFor(question));
+  }
+
+  /** A second answer to the same question, beside the first; the first one to a question that has none. */
+  function regenerate(model) {
+    if (isBusy() || !model.id) return;
+    path = path.slice(0, path.indexOf(model) + (model.role === "user" ? 1 : 0));
+    begin({ question: null, text: "", before: model, request: { ...request(), regenerate: model.id } });
+    transcript.toLatest();
+  }
+
+  /** Lets an answer go on that was cut off. */
+  function goOn(answer) {
+    if (isBusy()) return;
+    begin({ question: null, text: "", answer, request: { ...request(), continue: answer.id } });
+    transcript.toLatest();
+  }
+
+  /** Tries again what failed: to look, to send the request if the server never took it, or else for another answer. */
+  function retry(model) {
+    if (isBusy()) return;
+    if (model.isLost) return load();
+    if (!model.refused) return regenerate(model);
+    const question = path[path.indexOf(model) - 1];
+    composer.takeOut(question.content);
+    pictures.takeOut(question.attachments);
+    if (question.elsewhere) return askAfterLoading(question.content, question.attachments);
+    again(model);
+  }
+
+  // With the same key: if the server has it after all, it is not asked twice.
+  function again(answer) {
+    const question = path[path.indexOf(answer) - 1];
+    path = path.slice(0, path.indexOf(question));
+    begin({ ...answer.refused, visit, question: Object.assign(question, { elsewhere: false }), answer: undefined });
+    transcript.makeRoom(question, path.at(-1));
+  }
+
+  /** Answers what a tool asks, when all questions of that answer are decided. */
+  function confirm(answer, { confirmation_id: confirmationId }, yes) {
+    if (isBusy()) return;
+    answer.decisions = { ...answer.decisions, [confirmationId]: yes };
+    const open = answer.confirmations.filter((each) => answer.decisions[each.confirmation_id] === undefined);
+    if (open.length > 0) {
+      show();
+      return announce(t("confirm.more", { count: open.length }));
+    }
+    const decisions = Object.entries(answer.decisions).map(([key, confirmed]) => ({ confirmation_id: key, confirmed }));
+    ask("", [], answer.id, { context: { ...options.context(), tool_confirmations: decisions }, metadata: { tool_confirmations: decisions } });
+    composer.focus();                         // the buttons are gone
+  }
+
+  function begin({ request: body, question, text, answer, before = null, key = newKey() }) {
+    const model = answer ?? localModel("assistant", { parent_id: before?.role === "user" ? before.id : before?.parent_id ?? null });
+    turn = { request: body, key, question, text, answer: model, before, isOld: Boolean(answer), visit, draftKey: draftKey(id), stopWanted: false, wasStatus: model.status };
+    changes += 1;
+    model.status = "streaming";
+    model.note = "";
+    path = [...path.filter((each) => each !== question && each !== model), ...(question ? [question] : []), model];
+    if (!path.includes(edited)) edited = null;
     composer.setMode("answering");
     show();
-    transcript.toLatest();
-    announce("Answering.");
+    if (document.activeElement === document.body) composer.focus();      // the button that was pressed is gone
+    announcer.begun();
+    events.onRequest(body);
     run(turn);
-  }
-
-  function localModel(role, content, status) {
-    return { key: `local-${localKeys += 1}`, id: null, parent_id: null, role, content, status, error: null, model: null, note: "" };
-  }
-
-  function requestOf({ text, conversationId, parentId }) {
-    if (!conversationId) return { message: text };
-    return { message: text, conversation_id: conversationId, parent_id: parentId };
   }
 
   async function run(asked) {
     try {
-      for await (const event of streamChat(requestOf(asked), asked.abort.signal)) take(asked, event);
+      accepted(asked, await post(asked.request, asked.key));
     } catch (error) {
-      if (error.name === "AbortError") return;
-      if (asked.begun) await broken(asked);
-      else refused(asked, error);
+      refused(asked, error);
     }
   }
 
-  // One event of the stream. Types that are not known here are for later parts of the page.
-  function take(asked, { type, data }) {
-    if (type === "start") begun(asked, data);
-    else if (type === "token") grow(asked, data);
-    else if (type === "done") ended(asked, data.status ?? "done", null);
-    else if (type === "error") ended(asked, "error", data);
-  }
-
-  // The server has stored the question: only now may the draft go.
-  function begun(asked, start) {
-    asked.begun = true;
-    asked.answer.id = start.message_id;
-    asked.answer.model = start.model;
-    settleDraft(asked);
+  // The server has stored question and answer: only now may the draft go.
+  function accepted(asked, { conversation_id: conversationId, message_id: messageId, question_id: questionId }) {
+    const isShown = asked.visit === visit;
+    const isNew = !asked.request.conversation_id;
     composer.forget(asked.draftKey);
-    named(asked, start.conversation_id);
-    if (asked !== turn) return asked.abort.abort();
-    show();
-    if (asked.stopWanted) stop();
-  }
-
-  // The server says which conversation a turn belongs to. A new one gets its name here.
-  function named(asked, conversationId) {
-    const isNew = asked.conversationId === null;
-    asked.conversationId ??= conversationId;
-    if (asked === turn && isNew) {
-      id = conversationId;
-      composer.moveTo(draftKey(id));
+    if (asked.stopWanted && !isShown) stopAnswer(conversationId).catch(() => {});
+    if (asked.question) asked.question.id = questionId;
+    asked.answer.id = messageId;
+    asked.answer.parent_id ??= questionId;
+    if (isShown) {
+      changes += 1;
+      if (isNew) named(conversationId);
+      if (!asked.isOld) messages.push(...(asked.question ? [asked.question] : []), asked.answer);
+      leafId = messageId;
+      turn = asked.stopWanted ? turn : null;
+      follow(asked.answer, { isReplay: asked.isOld });
+      if (asked.stopWanted) stop();
+      turn = null;
     }
-    events.onBegun(asked.conversationId, isNew, asked === turn);
+    events.onBegun(conversationId, isNew, isShown);
   }
 
-  function grow(asked, piece) {
-    if (asked !== turn) return;
-    asked.answer.content += piece;
-    transcript.append(asked.answer, piece);
+  // A new conversation gets its name.
+  function named(conversationId) {
+    id = conversationId;
+    isLoaded = true;
+    events.onPlace(id);
+    composer.moveTo(draftKey(id));
+    pictures.moveTo(draftKey(id));
+    if (options.settings()) saveSettings();
   }
 
-  // ---- the ways a turn ends
-
-  function ended(asked, status, error) {
-    if (!asked.begun) return refused(asked, error ?? apiError("bad_answer"));
-    asked.answer.status = status;
-    asked.answer.error = error;
-    if (asked === turn) finishTurn(asked);
-    events.onSettled(asked.conversationId);
-  }
-
-  // No stream began. The text goes back to the box; the failure stands where the answer would.
-  // A server that stored the question all the same may say in which conversation; then Retry stays in it.
+  // Nothing was stored. The text goes back to the box; the failure stands where the answer would.
   function refused(asked, error) {
-    settleDraft(asked);
-    composer.giveBack(asked.draftKey, asked.text);
-    asked.answer.status = "error";
-    asked.answer.error = error;
-    asked.answer.refused = true;
-    asked.question.elsewhere = error.code === "busy";
-    if (error.conversationId) named(asked, error.conversationId);
-    if (asked === turn) finishTurn(asked);
-    events.onSettled(asked.conversationId);
-  }
-
-  // The stream broke off. The server may still be writing, or be done: it knows, if it can be reached.
-  async function broken(asked) {
-    const mine = visit;
-    const found = await getConversation(asked.conversationId).catch(() => null);
-    if (mine !== visit || asked !== turn) return;
-    if (!found) return ended(asked, "interrupted", null);
+    if (asked.text) giveBack(asked.draftKey, asked.text, asked.question.attachments);
+    if (asked.visit !== visit) return;
     turn = null;
-    arrived = { id: asked.answer.id, content: asked.answer.content };
-    adopt(found);
-    if (!isRunning()) announceEnd(path.at(-1));
-    events.onSettled(asked.conversationId);
-  }
-
-  function finishTurn(asked) {
-    turn = null;
-    asked.answer.note = "";
+    if (asked.question) {
+      Object.assign(asked.answer, { status: "error", error, refused: asked });
+      asked.question.elsewhere = error.code === "busy";
+    } else restore(asked, error);
     settle();
-    announceEnd(asked.answer);
+    announce(error.message, { alert: true });
   }
 
-  function settleDraft(asked) {
-    unsettled.delete(asked.draftKey);
-  }
-
-  function announceEnd(answer) {
-    if (answer?.role !== "assistant") return;
-    const ending = ENDINGS[answer.status];
-    announce(ending ?? noteOf(answer), { alert: !ending });
+  // What was there before a second answer, or before going on.
+  function restore(asked, error) {
+    const model = asked.before ?? asked.answer;
+    asked.answer.status = asked.wasStatus;
+    model.note = error.message;
+    path = openPath(messages, model.id);
   }
 
   // ---- stopping
 
-  /** Stops the running answer. Before the server has named the conversation the wish is kept until it does. */
+  /** Stops the running answer. Before the server has named it the wish is kept until it does. */
   async function stop() {
-    if (!isRunning()) return;
+    if (!isBusy()) return;
     const mine = visit;
     if (turn) turn.stopWanted = true;
     composer.setMode("stopping");
-    if (!id) return;
+    if (!running) return;
     try {
       await stopAnswer(id);
     } catch (error) {
-      if (mine === visit && isRunning()) stopFailed(error);
+      if (mine === visit && running) stopFailed(error);
     }
   }
 
   function stopFailed(error) {
-    const answer = path.at(-1);
-    answer.note = `Could not stop the answer. ${error.message}`;
+    running.model.note = t("say.stop.failed", { reason: error.message });
     composer.setMode("answering");
     show();
-    announce(answer.note, { alert: true });
+    announce(running.model.note, { alert: true });
+  }
+
+  // ---- what the buttons under a message do
+
+  /** Shows the version before (-1) or after (1) of a message, with what followed from it. */
+  function branch(model, by) {
+    const all = siblingsOf(messages, model);
+    const other = all[all.indexOf(model) + by];
+    if (!other) return;
+    transcript.hold();
+    transcript.dropRoom();
+    leafId = newestBelow(messages, other).id;
+    show();
+    if (!path.includes(edited)) edited = null;
+    changeConversation(id, { leaf_id: leafId }).catch(() => {});    // only where it opens the next time
+  }
+
+  function edit(model) {
+    edited = model;
+    show();
+  }
+
+  function cancelEdit() {
+    edited = null;
+    show();
+    composer.focus();
+    refresh();                                // it waited for the end of this
+  }
+
+  async function rate(model, kind) {
+    const payload = await page.askForm(kind);
+    if (payload === null) return;
+    const before = model.feedback;
+    model.feedback = kind;
+    show();
+    try {
+      await sendFeedback(model.id, kind, payload);
+      announce(t("actions.rated"));
+    } catch (error) {
+      model.feedback = before;
+      show();
+      page.toast(error.message, { alert: true });
+    }
+  }
+
+  async function fork(model) {
+    try {
+      events.onOpen((await forkConversation(model.id)).conversation_id);
+    } catch (error) {
+      page.toast(error.message, { alert: true });
+    }
+  }
+
+  // It goes at once from the page; from the server when nobody has wanted it back.
+  function remove(model) {
+    const mine = visit;
+    const from = id;
+    const before = { messages, leafId };
+    const gone = branchFrom(messages, model);
+    const others = siblingsOf(messages, model).filter((other) => other !== model);
+    messages = messages.filter((each) => !gone.has(each));
+    leafId = others.length > 0 ? newestBelow(messages, others.at(-1)).id : model.parent_id;
+    for (const each of gone) removed.add(each.id);
+    changes += 1;
+    settle();
+    composer.focus();
+    const undo = () => {
+      removeEventListener("pagehide", leaving);
+      for (const each of gone) removed.delete(each.id);
+      changes += 1;
+      if (mine !== visit && id === from) refresh();
+      if (mine !== visit || isBusy()) return;
+      messages = [...before.messages, ...messages.filter((each) => !before.messages.includes(each))];   // and what has come since
+      leafId = before.leafId;
+      settle();
+    };
+    const commit = async (isLeaving = false) => {
+      removeEventListener("pagehide", leaving);
+      try {
+        await deleteMessage(from, model.id, isLeaving);
+      } catch (error) {
+        if (error.status !== 404) { undo(); page.toast(error.message, { alert: true }); }
+      }
+    };
+    const leaving = () => commit(true);
+    addEventListener("pagehide", leaving);
+    page.toast(t("actions.deleted"), { action: { label: t("app.undo"), run: undo }, onEnd: () => commit() });
   }
 
   // ---- showing
 
-  function isRunning() {
-    return path.at(-1)?.status === "streaming";
-  }
+  const isBusy = () => turn !== null || running !== null;
 
   // Nothing runs: everything is shown as it is, and the next message may be written.
   function settle() {
-    composer.setMode("ready");
+    composer.setMode(running || turn ? "answering" : "ready");
     show();
   }
 
   function show() {
-    for (const model of path) model.canRetry = false;
-    const last = path.at(-1);
-    if (last?.role === "assistant") last.canRetry = !["done", "streaming"].includes(last.status);
-    transcript.show(path);
+    const local = turn ? path : path.at(-1)?.refused ? path : openPath(messages, leafId);
+    path = local;
+    composer.recall(path.filter((model) => model.role === "user").map((model) => model.content));
+    const canAct = !isBusy();
+    transcript.show(path, (model, at) => ({
+      next: path[at + 1] ?? null, isLast: at === path.length - 1, canAct, isEdited: model === edited, siblings: model.id ? siblingsOf(messages, model) : [model],
+    }));
   }
 
-  return { open, send, retry, stop, isRunning, get id() { return id; } };
+  /** The settings of this conversation were changed: they are kept with it. */
+  function saveSettings() {
+    if (!id || !isLoaded) return;             // before that, what was kept with it would be overwritten
+    metadata = { ...metadata, settings: options.settings() };
+    changes += 1;
+    saving += 1;
+    changeConversation(id, { metadata }).catch((error) => page.toast(error.message, { alert: true })).finally(() => { saving -= 1; changes += 1; });
+  }
+
+  const act = { edit, cancelEdit, sendEdit, regenerate, goOn, retry, branch, rate, fork, remove, confirm, askNext: (text) => { if (!isBusy()) send(text); } };
+  return { open, send, stop, refresh, saveSettings, act, isBusy, get id() { return id; }, get path() { return path; } };
 }
+

@@ -5,16 +5,19 @@
 import { ApiError, apiError, openTestStream } from "./api.js";
 import { sentenceFor, stepsFor, troubleOf } from "./advice.js";
 import { byId, h } from "./dom.js";
+import { loadTexts } from "./i18n.js";
 import { judge } from "./judge.js";
 
 const PATIENCE = 30_000;      // ms for the whole test, which takes about one second where all is well
 
+const texts = loadTexts("en");      // for the sentences of errors; this page is in English
 let running = false;
 
 async function run() {
   if (running) return;
   setRunning(true);
   clear();
+  await texts;
   const seen = await listen();
   if (seen.ticks.length === 0 && seen.error) showTrouble(seen);
   else showVerdict(seen);

@@ -35,6 +35,15 @@ export function icon(name) {
   return svg;
 }
 
+/** What stands percent-encoded in an address; as it is where it is no such thing. */
+export function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** Makes `elements` the children of `parent`, moving only those that stand in the wrong place. */
 export function arrange(parent, elements) {
   const wanted = new Set(elements);

@@ -12,7 +12,8 @@ export const LANGUAGES = { en: "English", de: "Deutsch", fr: "Français", es: "E
 let language = FALLBACK;
 let texts = {};
 let fallback = {};
-let plural = new Intl.PluralRules(FALLBACK);
+const englishPlural = new Intl.PluralRules(FALLBACK);
+let plural = englishPlural;
 
 /** Fetches the texts of `tag`. Never fails: without them the page speaks English, and without that in keys. */
 export async function loadTexts(tag = document.documentElement.lang) {
@@ -39,12 +40,12 @@ export function useTexts(tag, own, english = {}) {
 
 /** The text of a key with its {names} filled in. */
 export function t(key, values = {}) {
-  const form = texts[key] !== undefined ? formOf(texts[key], values, plural) : formOf(fallback[key], values, new Intl.PluralRules(FALLBACK));
+  const form = formOf(texts[key], values, plural) ?? formOf(fallback[key], values, englishPlural);
   return form === undefined ? key : fill(form, values);
 }
 
 function formOf(text, { count }, rules) {
-  if (typeof text !== "object") return text;
+  if (typeof text !== "object") return text;          // undefined, where there is none
   return text[rules.select(count ?? 0)] ?? text.other;
 }
 
@@ -70,8 +71,16 @@ function each(root, attribute, put) {
 
 // ---- numbers, money, times
 
+const formatters = new Map();       // making one takes longer than using it a hundred times
+
+function formatterOf(Kind, options = {}) {
+  const key = `${language} ${Kind.name} ${JSON.stringify(options)}`;
+  if (!formatters.has(key)) formatters.set(key, new Kind(language, options));
+  return formatters.get(key);
+}
+
 export function formatNumber(number, options) {
-  return new Intl.NumberFormat(language, options).format(number);
+  return formatterOf(Intl.NumberFormat, options).format(number);
 }
 
 /** US dollars; small amounts keep two digits that count. */
@@ -81,15 +90,15 @@ export function formatMoney(usd) {
 }
 
 export function formatTime(date) {
-  return new Intl.DateTimeFormat(language, { hour: "numeric", minute: "2-digit" }).format(date);
+  return formatterOf(Intl.DateTimeFormat, { hour: "numeric", minute: "2-digit" }).format(date);
 }
 
 export function formatDateTime(date) {
-  return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" }).format(date);
+  return formatterOf(Intl.DateTimeFormat, { dateStyle: "medium", timeStyle: "short" }).format(date);
 }
 
 export function formatDay(date, options = { weekday: "long", day: "numeric", month: "long" }) {
-  return new Intl.DateTimeFormat(language, options).format(date);
+  return formatterOf(Intl.DateTimeFormat, options).format(date);
 }
 
 const STEPS = [["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3600], ["minute", 60]];
@@ -98,9 +107,9 @@ const STEPS = [["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["
 export function formatRelative(date, now = new Date()) {
   const seconds = (date - now) / 1000;
   const [unit, size] = STEPS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
-  return new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(Math.round(seconds / size), unit);
+  return formatterOf(Intl.RelativeTimeFormat, { numeric: "auto" }).format(Math.round(seconds / size), unit);
 }
 
 export function formatList(items) {
-  return new Intl.ListFormat(language).format(items);
+  return formatterOf(Intl.ListFormat).format(items);
 }

@@ -10,25 +10,34 @@ const DEFAULTS = {
   enterSends: true,       // false: Enter is a new line, Ctrl+Enter or Command+Enter sends
   shortcuts: true,        // keys such as "/" and Ctrl+K (WCAG 2.1.4: they can be switched off)
   announce: "blocks",     // what screen readers are told of an answer: each paragraph, its "end", or nothing ("off")
-  debug: false,           // the panel of events
+  debug: null,            // the panel of events; null: as the server says, see isDebugOn
   model: "",              // for new conversations; "" is the server's own choice
   userSettings: {},       // values of the form in /api/config
 };
 
 const listeners = [];
 let values = read();
+let unkept = {};          // what storage did not take: full or forbidden, it lasts as long as the page
 
 /** The value somebody chose, or the default. */
 export function getSetting(name) {
   return values[name] ?? DEFAULTS[name];
 }
 
+/** Whether the panel of events is wanted: by choice, otherwise by /api/config. */
+export function isDebugOn(config) {
+  return getSetting("debug") ?? config?.debug_mode === true;
+}
+
 /** Keeps a value, for all pages of this browser. */
 export function setSetting(name, value) {
-  values = { ...read(), [name]: value };
+  values = { ...read(), ...unkept, [name]: value };
   try {
     localStorage.setItem(KEY, JSON.stringify(values));
-  } catch { /* full or forbidden: it lasts as long as the page */ }
+    unkept = {};
+  } catch {
+    unkept = { ...unkept, [name]: value };
+  }
   tell(name);
 }
 

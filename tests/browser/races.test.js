@@ -1,0 +1,131 @@
+// Things that happen at the same time: an old reading of the server beside a new question, a refusal because the conversation goes on elsewhere, an answer that
+// got lost though the question arrived, options changed before a conversation is there, addresses that are none.
+// Neighbours: stand.js; trouble.test.js has what fails by itself, stream.test.js answers that break off.
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import { gate, held, simple } from '../provider/provider.js';
+import { answerIs, eventually, idle, partsOf, say, stand, test } from './stand.js';
+
+const at = stand({ settings: { RETRIES: '0' } });
+const isRead = /\/conversations\/[0-9a-z]{26}$/;
+
+async function exchange(page, question, answer) {
+  at.p.enqueue(simple(answer));
+  await say(page, question);
+  await answerIs(page, answer);
+  await idle(page);
+}
+
+const ask = (body) => fetch(`${at.s.url}/chat`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ stream: false, ...body }) }).then((r) => r.json());
+const idOf = async (page) => {
+  await eventually(() => page.url().includes('#c='), 'it has an id');
+  return page.url().split('#c=')[1];
+};
+const saidTo = (chat) => chat.body.messages.filter((each) => each.role !== 'system').map((each) => each.content);
+
+describe('at the same time', () => {
+  test('a reading that began before the next question takes nothing from the page', async (t) => {
+    const page = await at.open(t);
+    const old = gate();
+    let reads = 0;
+    await page.route(isRead, async (route) => {
+      if (route.request().method() !== 'GET') return route.continue();
+      reads += 1;
+      const response = await route.fetch();
+      if (reads === 1) await old.wait();
+      await route.fulfill({ response });
+    });
+    await exchange(page, 'One', 'First');
+    await eventually(() => reads >= 1, 'it is read again after the answer');
+    const g = gate();
+    at.p.enqueue(held('Sec', g, 'ond'));
+    await say(page, 'Two');
+    await answerIs(page, 'Sec');
+    const read = page.waitForResponse(isRead);
+    old.open();
+    await read;
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    assert.equal(await partsOf(page).questions.count(), 2);
+    await answerIs(page, 'Sec');
+    g.open();
+    await answerIs(page, 'Second');
+    await idle(page);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  });
+
+  test('after a 409 the next question follows what is there, also where there are versions', async (t) => {
+    const page = await at.open(t, { allow: /409/ });
+    await exchange(page, 'My name is Ada', 'Hello');
+    at.p.enqueue(simple('Hello again'));
+    await page.getByRole('button', { name: 'Regenerate' }).click();
+    await answerIs(page, 'Hello again');
+    await idle(page);
+    let refusals = 1;
+    await page.route(/\/chat$/, (route) => (refusals-- > 0
+      ? route.fulfill({ status: 409, contentType: 'application/json', body: '{"error":{"code":"busy","message":"busy"}}' }) : route.continue()));
+    await say(page, 'What is my name?');
+    await partsOf(page).retry.waitFor();
+    at.p.enqueue(simple('Ada'));
+    await partsOf(page).box.press('Enter');
+    await answerIs(page, 'Ada');
+    assert.deepEqual(saidTo(at.p.chats.at(-1)), ['My name is Ada', 'Hello again', 'What is my name?']);
+    assert.equal(await partsOf(page).questions.count(), 2);
+  });
+
+  test('a question that arrived though the answer to its sending was lost is there at the next look, and out of the box', async (t) => {
+    const page = await at.open(t, { allow: /Failed to load|net::ERR/ });
+    await exchange(page, 'One', 'First');
+    let once = true;
+    await page.route(/\/chat$/, async (route) => {
+      if (!once) return route.continue();
+      once = false;
+      await route.fetch();
+      await route.abort();
+    });
+    at.p.enqueue(simple('Second'));
+    await say(page, 'Two');
+    await partsOf(page).retry.waitFor();
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await answerIs(page, 'Second');
+    await idle(page);
+    assert.equal(await partsOf(page).questions.count(), 2);
+    assert.equal(await partsOf(page).box.inputValue(), '');
+    assert.equal(at.p.chats.length, 2);
+  });
+
+  test('options changed while a conversation is being opened do not overwrite what is kept with it', async (t) => {
+    at.p.enqueue(simple('x'));
+    const made = await ask({ message: 'With settings' });
+    await fetch(`${at.s.url}/conversations/${made.conversation_id}`, { method: 'PATCH', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ metadata: { settings: { system: 'Be brief.' } } }) });
+    const page = await at.open(t);
+    const wait = gate();
+    await page.route(isRead, async (route) => { if (route.request().method() === 'GET') await wait.wait(); await route.continue(); });
+    await page.evaluate((id) => { location.hash = `#c=${id}`; }, made.conversation_id);
+    await page.locator('.page-note .skeleton').waitFor({ state: 'attached' });
+    await page.locator('#options').click();
+    await page.locator('#option-temperature').fill('1');
+    await page.locator('#option-temperature').press('Tab');
+    wait.open();
+    await answerIs(page, 'x');
+    const kept = await fetch(`${at.s.url}/conversations/${made.conversation_id}`).then((r) => r.json());
+    assert.equal(kept.metadata.settings.system, 'Be brief.');
+  });
+
+  test('what is being written in a conversation that is deleted elsewhere goes to the new one', async (t) => {
+    const page = await at.open(t, { allow: /Failed to load/ });
+    await exchange(page, 'One', 'First');
+    await partsOf(page).box.fill('half a thought');
+    await fetch(`${at.s.url}/conversations/${await idOf(page)}`, { method: 'DELETE' });
+    await page.reload();
+    await page.getByRole('main').getByText('does not exist').waitFor();
+    await page.getByRole('main').getByRole('button', { name: 'New conversation' }).click();
+    assert.equal(await partsOf(page).box.inputValue(), 'half a thought');
+  });
+
+  test('an address that is no address does not stop the page', async (t) => {
+    const page = await at.open(t, { path: '/#c=100%', allow: /Failed to load/ });
+    await page.getByRole('main').getByText('does not exist').waitFor();
+    await partsOf(page).fresh.click();
+    await exchange(page, 'One', 'First');
+  });
+});

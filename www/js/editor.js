@@ -1,0 +1,37 @@
+// The box in which an earlier question is written anew. Neighbours: message.js shows it in place of the question; composer.js has the box for new ones.
+// Leaves out: what becomes of the words.
+
+import { h } from "./dom.js";
+import { isComposing, sendsBy } from "./keys.js";
+import { t } from "./i18n.js";
+
+/** `onSend(text)` and `onCancel()`. Returns {element, focus()}. */
+export function createEditor(text, { onSend, onCancel }) {
+  const box = h("textarea", { class: "editor-box", rows: "2", dir: "auto", "aria-label": t("message.edit.box"), autocomplete: "off" });
+  const element = h("form", { class: "editor", onsubmit: submit },
+    box,
+    h("p", { class: "editor-buttons" },
+      h("button", { class: "button", type: "button", onclick: onCancel }, t("app.cancel")),
+      h("button", { class: "button primary", type: "submit" }, t("message.edit.send"))));
+  box.value = text;
+
+  function submit(event) {
+    event.preventDefault();
+    if (box.value.trim() !== "") onSend(box.value.trimEnd());
+  }
+
+  box.addEventListener("keydown", (event) => {
+    if (isComposing(event)) return;
+    if (event.key === "Escape") {
+      event.stopPropagation();
+      onCancel();
+    } else if (sendsBy(event)) submit(event);
+  });
+
+  function focus() {
+    box.focus();
+    box.setSelectionRange(box.value.length, box.value.length);
+  }
+
+  return { element, focus };
+}

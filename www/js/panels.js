@@ -1,0 +1,128 @@
+// Dialogs and panels that are fetched when somebody opens them, the buttons that open them, and the keys of the page.
+// Neighbours: preferences.js, usage.js, debug.js, forms.js and shortcuts.js are what is fetched; chat.js says what the keys do.
+// Leaves out: what is in them.
+
+import { byId } from "./dom.js";
+import { t } from "./i18n.js";
+import { getSetting, isDebugOn, onSetting } from "./settings.js";
+import { ariaKeys, matchShortcut } from "./shortcuts.js";
+
+const KEPT = 2000;       // events of which a panel that is opened later still knows
+
+/** `config()` gives the configuration of the server. */
+export function createPanels({ config }) {
+  const toggle = byId("debug-toggle");
+  const recent = [];
+  let conversation = null;  // the id of the open one; of another one the events are not told
+  let debug = null;         // the panel of events, once it was opened
+  let shortcuts = [];
+
+  // ---- dialogs
+
+  async function openPreferences() {
+    const { openPreferences: open } = await import("./preferences.js");
+    open({ config: config() });
+  }
+
+  async function openUsage() {
+    const { openUsage: open } = await import("./usage.js");
+    const dialog = await open();
+    dialog?.closed?.then(() => { if (location.hash === "#usage") history.replaceState(null, "", location.pathname + location.search); });
+  }
+
+  async function openShortcuts() {
+    const { openShortcuts: open } = await import("./shortcuts.js");
+    open(shortcuts);
+  }
+
+  /** What goes with a like or dislike: {} at once, the values of the form that the server wants filled in, or null if somebody would rather not. */
+  async function askFeedback(kind) {
+    const schema = config().feedback?.[kind]?.form;
+    if (!schema) return {};
+    const { openFormDialog } = await import("./forms.js");
+    return openFormDialog({ title: schema.title || t(`actions.${kind}`), schema, values: {}, submitLabel: t("form.send") });
+  }
+
+  // ---- the panel of events
+
+  /** An event of the open answer. */
+  function record(event) {
+    if (!isDebugOn(config())) return;
+    const entry = { type: event.type, id: event.pos, data: event.data, at: Date.now() };
+    recent.push(entry);
+    if (recent.length > KEPT) recent.shift();
+    debug?.add(entry);
+  }
+
+  /** Another conversation is open now; or a new one, which was null, has got its id. */
+  function setConversation(id) {
+    if (conversation !== null && id !== conversation) recent.length = 0;
+    conversation = id;
+    debug?.setConversation(id);
+  }
+
+  async function toggleDebug() {
+    if (debug) return closeDebug();
+    toggle.setAttribute("aria-pressed", "true");
+    const { createDebugPanel } = await import("./debug.js");
+    debug = createDebugPanel({ onClose: closeDebug });
+    debug.setConversation(conversation);
+    for (const entry of recent) debug.add(entry);
+    byId("shell").append(debug.element);
+  }
+
+  function closeDebug() {
+    debug?.element.remove();
+    debug = null;
+    toggle.setAttribute("aria-pressed", "false");
+    toggle.focus();
+  }
+
+  function showDebugToggle() {
+    toggle.hidden = !isDebugOn(config());
+    if (toggle.hidden && debug) closeDebug();
+  }
+
+  /** The configuration is there. */
+  function configured() {
+    byId("open-usage").hidden = config().show_usage === false;
+    const { user } = config().parley ?? {};
+    if (user) {
+      byId("user-name").textContent = user;
+      byId("user-name").hidden = false;
+    }
+    showDebugToggle();
+  }
+
+  // ---- keys
+
+  /** `run` has what they do. */
+  function bindShortcuts(run) {
+    shortcuts = [
+      { keys: "mod+k", label: "keys.search", run: run.search },
+      { keys: "mod+shift+o", label: "keys.new", run: run.startNew },
+      { keys: "/", label: "keys.box", run: run.focusBox },
+      { keys: "escape", label: "keys.stop", run: run.stop },
+      { keys: "alt+arrowup", label: "keys.previous", run: () => run.step(-1) },
+      { keys: "alt+arrowdown", label: "keys.next", run: () => run.step(1) },
+      { keys: "mod+shift+m", label: "keys.model", run: run.pickModel },
+      { keys: "?", label: "keys.list", run: openShortcuts },
+    ];
+    byId("search").setAttribute("aria-keyshortcuts", ariaKeys("mod+k"));
+    byId("new").setAttribute("aria-keyshortcuts", ariaKeys("mod+shift+o"));
+    byId("stop").setAttribute("aria-keyshortcuts", ariaKeys("escape"));
+    document.addEventListener("keydown", (event) => {
+      if (document.querySelector("dialog[open], :popover-open")) return;
+      const found = matchShortcut(event, shortcuts, { isOn: getSetting("shortcuts") });
+      if (!found) return;
+      if (found.keys !== "escape") event.preventDefault();
+      found.run();
+    });
+  }
+
+  byId("open-preferences").addEventListener("click", openPreferences);
+  byId("open-usage").addEventListener("click", openUsage);
+  toggle.addEventListener("click", toggleDebug);
+  onSetting("debug", showDebugToggle);
+  return { openUsage, openPreferences, askFeedback, record, setConversation, configured, bindShortcuts };
+}
