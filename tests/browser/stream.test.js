@@ -228,6 +228,8 @@ describe('a server that is started again', () => {
     const { answers, questions } = partsOf(page);
     await say(page, 'Hello');
     await answerIs(page, 'The first half');
+    const stored = async () => (await (await fetch(`${own.s.url}/conversations/${new URL(page.url()).hash.slice(3)}`)).json()).messages.at(-1).content;
+    await eventually(async () => await stored() === 'The first half', 'the journal has it (the last moment before a kill may be lost)');
     for (const pid of own.s.workerPids()) process.kill(pid, 'SIGKILL');
     await page.getByText(TEXTS['message.interrupted']).first().waitFor({ timeout: 60_000 });
     await answerIs(page, 'The first half');

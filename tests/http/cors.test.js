@@ -17,7 +17,7 @@ const corsHeaders = (r) => Object.keys(r.headers).filter((h) => h.startsWith('ac
 function assertOpen(r, origin = GOOD) {
   assert.equal(r.headers['access-control-allow-origin'], origin);
   assert.equal(r.headers['access-control-allow-credentials'], 'true');
-  assert.deepEqual(r.headers['access-control-expose-headers'].split(/,\s*/), ['Parley-Conversation', 'Parley-Message', 'Retry-After', 'Location', 'ETag']);
+  assert.deepEqual(r.headers['access-control-expose-headers'].split(/,\s*/), ['Parley-Conversation', 'Parley-Message', 'Parley-Question', 'Retry-After', 'Location', 'ETag']);
   assert.ok(varies(r).includes('origin'), `Vary: ${r.headers.vary}`);
 }
 function assertClosed(r) {

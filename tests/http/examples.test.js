@@ -72,7 +72,7 @@ describe('streaming.c', () => {
     try {
       mkdirSync(path.join(dir, 'cgi-bin'));
       const keep = { recursive: true, preserveTimestamps: true };
-      for (const name of ['Makefile', 'schema.sql', 'src', 'build/src', 'build/libparley.a', ...readdirSync(path.join(REPO, 'build')).filter((f) => f.endsWith('.inc')).map((f) => `build/${f}`)]) {
+      for (const name of ['Makefile', 'schema.sql', 'src', 'www', 'tests/page.sh', 'tests/vendor.sh', 'build/src', 'build/libparley.a', ...readdirSync(path.join(REPO, 'build')).filter((f) => f.endsWith('.inc')).map((f) => `build/${f}`)]) {
         if (existsSync(path.join(REPO, name))) cpSync(path.join(REPO, name), path.join(dir, name), keep);
       }
       cpSync(path.join(REPO, 'docs/examples/streaming.c'), path.join(dir, 'cgi-bin/mybot.c'));
