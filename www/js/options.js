@@ -138,7 +138,9 @@ function createPicker({ chosen, defaultModel, onPick }) {
   }
 
   function open() {
-    if (!opener.hidden && !opener.disabled) popup.showPopover();
+    if (opener.hidden || opener.disabled) return;
+    popup.showPopover();
+    search.focus();                           // at once: "toggle" comes later than what is typed next
   }
 
   search.addEventListener("keydown", (event) => {
