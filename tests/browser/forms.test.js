@@ -281,17 +281,3 @@ test('a full sheet on phones, without scrolling sideways at 320 px', async (t) =
   assert.deepEqual(await dialog.boundingBox(), { x: 0, y: 0, width: 320, height: 600 });
   assert.equal(await page.evaluate(() => document.querySelector('.panel-body').scrollWidth <= 320), true);
 });
-
-test('askSure asks', async (t) => {
-  const page = await at.open(t);
-  const ask = () => page.evaluate(async () => {
-    await (await import('./js/i18n.js')).loadTexts('en');
-    const { askSure } = await import('./js/dialog.js');
-    askSure({ title: 'Delete it?', text: 'It is gone then.', submitLabel: 'Delete', danger: true }).then((is) => { window.result = is; });
-  });
-  for (const [button, result] of [['Delete', true], ['Cancel', false]]) {
-    await ask();
-    await page.getByRole('dialog', { name: 'Delete it?' }).getByRole('button', { name: button }).click();
-    await page.waitForFunction((wanted) => window.result === wanted, result);
-  }
-});

@@ -93,6 +93,31 @@ describe('at the same time', () => {
     assert.equal(at.p.chats.length, 2);
   });
 
+  test('a question that nobody acknowledges is given back, and asked once', async (t) => {
+    const page = await at.open(t, { path: '/favicon.svg', allow: /favicon|Failed to load|net::ERR/ });
+    await page.clock.install();
+    await page.goto(`${at.s.url}/`);
+    await page.locator('html[data-ready="all"]').waitFor();
+    let first = true;
+    await page.route(/\/chat$/, async (route) => {
+      if (!first) return route.continue();
+      first = false;
+      await route.fetch().catch(() => {});          // it arrives, and nobody hears of it
+    });
+    at.p.enqueue(simple('Here'));
+    await say(page, 'Anybody?');
+    await at.p.waitForChat(1);
+    await page.clock.fastForward(121_000);
+    await partsOf(page).retry.waitFor();
+    assert.equal(await partsOf(page).box.inputValue(), 'Anybody?');
+    await partsOf(page).retry.click();
+    await answerIs(page, 'Here');
+    assert.equal(at.p.chats.length, 1);
+    assert.equal(await partsOf(page).questions.count(), 1);
+    assert.equal(await partsOf(page).box.inputValue(), '');
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  });
+
   test('options changed while a conversation is being opened do not overwrite what is kept with it', async (t) => {
     at.p.enqueue(simple('x'));
     const made = await ask({ message: 'With settings' });

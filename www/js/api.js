@@ -8,6 +8,7 @@ import { createSseParser } from "./sse.js";
 
 const REFUSALS = [403, 404, 405, 501];   // what servers say that have no program at this address
 const UNTOUCHED = [404, 405, 501];       // of these, the ones after which nobody can have worked on a POST
+const ASK_PATIENCE = 120_000;            // ms until a question that nobody acknowledges counts as not sent; pictures take a while over a slow line
 
 /**
  * What went wrong, as `code` (the server's, or "network", "interrupted", "bad_answer", "no_program") and a sentence in `message`.
@@ -18,7 +19,6 @@ export class ApiError extends Error {
     super(message);
     this.code = code;
     this.status = details.status ?? 0;
-    this.conversationId = details.conversationId ?? null;
     this.isOurs = details.isOurs ?? false;
     this.tried = details.tried ?? [];
   }
@@ -72,9 +72,20 @@ export function stopAnswer(id) {
  * to send the same question again when nobody knows whether it arrived.
  */
 export async function ask(question, key) {
-  const response = await send("POST", "chat", { ...question, detach: true }, { accept: "application/json", headers: { "Idempotency-Key": key } });
-  const object = await objectOf(response);
-  return { ...object, question_id: response.headers.get("Parley-Question") };
+  return withPatience(ASK_PATIENCE, async (signal) => {
+    const response = await send("POST", "chat", { ...question, detach: true }, { signal, accept: "application/json", headers: { "Idempotency-Key": key } });
+    return { ...await objectOf(response), question_id: response.headers.get("Parley-Question") };
+  });
+}
+
+/** Runs `request(signal)`, and gives it up after `ms`: then it fails as on a lost network. `abort` is for those who may have to end it earlier. */
+export async function withPatience(ms, request, abort = new AbortController()) {
+  const giveUp = setTimeout(() => abort.abort(new DOMException("", "TimeoutError")), ms);
+  try {
+    return await request(abort.signal);
+  } finally {
+    clearTimeout(giveUp);
+  }
 }
 
 /** The events of an answer behind the position `after`, as {type, data, id}: `data` is text for "token", an object for all others. 204 is an ApiError too. */
@@ -214,7 +225,6 @@ async function errorOf(response) {
   const { code, message } = body.error ?? {};
   return new ApiError(code ?? `http_${response.status}`, sentenceOf(code, response.status, message) + waitHint(response), {
     status: response.status,
-    conversationId: response.headers.get("Parley-Conversation"), // the question is stored already: retry there
     isOurs: typeof code === "string" && typeof message === "string",
   });
 }

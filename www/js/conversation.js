@@ -25,7 +25,6 @@ const SMALL = 400;        // messages up to which a conversation is read again a
 export function createConversation(page, events) {
   const { transcript, composer, pictures, options, announcer } = page;
   let id = null;
-  let title = null;
   let metadata = {};
   let messages = [];
   let path = [];
@@ -58,7 +57,7 @@ export function createConversation(page, events) {
     visit += 1;
     isLoaded = false;
     running?.follower.stop();
-    [running, turn, edited, leafId, title] = [null, null, null, null, null];
+    [running, turn, edited, leafId] = [null, null, null, null];
     [messages, path, metadata] = [[], [], {}];
     announcer.clear();
     events.onState(null);
@@ -118,9 +117,8 @@ export function createConversation(page, events) {
     });
     dropArrived(known);
     isLoaded = true;
-    title = found.title;
     metadata = found.metadata ?? {};
-    events.onTitle(title);
+    events.onTitle(found.title);
     options.use(metadata.settings ?? {});
     const busy = messages.findLast(isRunning);
     if (busy && !running) follow(busy);

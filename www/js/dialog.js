@@ -74,13 +74,3 @@ function isBeside(element, { target, clientX, clientY }) {
   const box = element.getBoundingClientRect();
   return target === element && (clientX < box.left || clientX > box.right || clientY < box.top || clientY > box.bottom);
 }
-
-/** Asks before something that cannot be undone; a promise of true or false. */
-export async function askSure({ title, text, submitLabel, danger = false }) {
-  const buttons = [
-    { label: t("app.cancel"), value: false },
-    { label: submitLabel, kind: danger ? "danger" : "primary", value: true },
-  ];
-  const answer = await openDialog({ title, content: h("p", { class: "panel-text" }, text), buttons, small: true }).closed;
-  return answer === true;
-}

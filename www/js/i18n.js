@@ -101,15 +101,6 @@ export function formatDay(date, options = { weekday: "long", day: "numeric", mon
   return formatterOf(Intl.DateTimeFormat, options).format(date);
 }
 
-const STEPS = [["year", 31_536_000], ["month", 2_592_000], ["week", 604_800], ["day", 86_400], ["hour", 3600], ["minute", 60]];
-
-/** "3 hours ago", seen from `now`. */
-export function formatRelative(date, now = new Date()) {
-  const seconds = (date - now) / 1000;
-  const [unit, size] = STEPS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
-  return formatterOf(Intl.RelativeTimeFormat, { numeric: "auto" }).format(Math.round(seconds / size), unit);
-}
-
 export function formatList(items) {
   return formatterOf(Intl.ListFormat).format(items);
 }

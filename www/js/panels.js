@@ -1,11 +1,11 @@
 // Dialogs and panels that are fetched when somebody opens them, the buttons that open them, and the keys of the page.
-// Neighbours: preferences.js, usage.js, debug.js, forms.js and shortcuts.js are what is fetched; chat.js says what the keys do.
+// Neighbours: preferences.js, usage.js, debug.js and forms.js are what is fetched; shortcuts.js knows keys; chat.js says what the keys do.
 // Leaves out: what is in them.
 
 import { byId } from "./dom.js";
 import { t } from "./i18n.js";
 import { getSetting, isDebugOn, onSetting } from "./settings.js";
-import { ariaKeys, matchShortcut } from "./shortcuts.js";
+import { ariaKeys, matchShortcut, openShortcuts } from "./shortcuts.js";
 
 const KEPT = 2000;       // events of which a panel that is opened later still knows
 
@@ -28,11 +28,6 @@ export function createPanels({ config }) {
     const { openUsage: open } = await import("./usage.js");
     const dialog = await open();
     dialog?.closed?.then(() => { if (location.hash === "#usage") history.replaceState(null, "", location.pathname + location.search); });
-  }
-
-  async function openShortcuts() {
-    const { openShortcuts: open } = await import("./shortcuts.js");
-    open(shortcuts);
   }
 
   /** What goes with a like or dislike: {} at once, the values of the form that the server wants filled in, or null if somebody would rather not. */
@@ -106,7 +101,7 @@ export function createPanels({ config }) {
       { keys: "alt+arrowup", label: "keys.previous", run: () => run.step(-1) },
       { keys: "alt+arrowdown", label: "keys.next", run: () => run.step(1) },
       { keys: "mod+shift+m", label: "keys.model", run: run.pickModel },
-      { keys: "?", label: "keys.list", run: openShortcuts },
+      { keys: "?", label: "keys.list", run: () => openShortcuts(shortcuts) },
     ];
     byId("search").setAttribute("aria-keyshortcuts", ariaKeys("mod+k"));
     byId("new").setAttribute("aria-keyshortcuts", ariaKeys("mod+shift+o"));

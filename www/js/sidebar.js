@@ -332,7 +332,7 @@ export function createSidebar({ onOpen, onNew, onDeleted, onErased = () => {}, o
   function openMenu(id, button) {
     const { title, pinned, archived } = known.get(id);
     menu.open(button, [
-      { label: t("sidebar.rename"), icon: "pencil", run: () => edit(id) },
+      { label: t("sidebar.rename"), icon: "edit", run: () => edit(id) },
       !archived && { label: t(pinned ? "sidebar.unpin" : "sidebar.pin"), icon: pinned ? "unpin" : "pin", run: () => change(id, { pinned: !pinned }) },
       { label: t(archived ? "sidebar.unarchive" : "sidebar.archive"), icon: archived ? "unarchive" : "archive", run: () => archive(id, !archived) },
       { label: t("app.delete"), icon: "trash", danger: true, run: () => remove(id) },

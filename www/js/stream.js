@@ -6,7 +6,7 @@
 // not get through. What works is remembered for a while. Every event has an id MESSAGE:POSITION, so that a repeated one is seen as such, and reading can
 // go on anywhere. The stream is read with fetch and not with EventSource, which hides the status of a refusal, and events whose names it was not told.
 
-import { openStream, pollStream } from "./api.js";
+import { openStream, pollStream, withPatience } from "./api.js";
 
 const QUIET = 4000;          // ms of silence after which a poll looks whether there is more than the stream has brought
 const GRACE = 500;           // ms that the stream has left to bring what a poll has found already
@@ -131,16 +131,9 @@ export function followAnswer({ conversationId, messageId, after = null, onEvent,
     }
   }
 
-  // What hangs is given up: the error is a lost network's.
-  async function poll(wait = 0) {
-    const mine = new AbortController();
-    polling = mine;
-    const giveUp = setTimeout(() => mine.abort(new DOMException("", "TimeoutError")), PATIENCE + wait * 1000);
-    try {
-      return await pollStream(conversationId, { after: cursor(), wait, signal: mine.signal });
-    } finally {
-      clearTimeout(giveUp);
-    }
+  function poll(wait = 0) {
+    polling = new AbortController();
+    return withPatience(PATIENCE + wait * 1000, (signal) => pollStream(conversationId, { after: cursor(), wait, signal }), polling);
   }
 
   function readBy(nextMode) {
