@@ -253,8 +253,8 @@ static int serve(const char *name, int listen_fd, const sigset_t *set, enum live
     return 0;
 }
 
-/* mod_fcgid follows its SIGTERM with SIGKILL after a moment, also when Apache only reloads its configuration. So the process that it knows is a front which
-   does nothing; the worker is its child, in a session of its own, is told to stop when the front ends in whatever way, and takes the time it needs. */
+/* mod_fcgid follows its SIGTERM with SIGKILL after a moment, also when Apache only reloads its configuration; lighttpd serves nobody until the programs that it
+   started have ended. So the process that they know is a front which does nothing; the worker is its child, in a session of its own, is told to stop when the front ends in whatever way, and takes the time it needs. */
 static int serve_behind_front(const char *name, int listen_fd, const sigset_t *set)
 {
     pid_t front = getpid(), worker = fork();

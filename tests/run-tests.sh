@@ -24,12 +24,11 @@ case "$hostings" in *' '*) ;; *)
     exit ;;
 esac
 
-# Several: a line for each, and at the end what failed. Two lanes at a time, because tests wait more than they work: what does not depend on the hosting,
-# and the page, in one, the hostings in the other.
+# Several parts: a line for each, and at the end what failed. Two at a time, because tests wait more than they work; the longest begin first.
 logs=$(mktemp -d)
-lane=
+parts=
 trap 'rm -rf "$logs"' EXIT
-trap 'kill $lane 2>/dev/null; exit 130' INT TERM
+trap 'kill $parts 2>/dev/null; exit 130' INT TERM
 count() { sed -n "s/^# $1 //p" "$2"; }
 part() {
     what=$1
@@ -41,28 +40,37 @@ part() {
     [ "$status" = 0 ] || echo "$what" >>"$logs/failed"
 }
 
+# what does not depend on the hosting runs once
+once="http/readme.test.js http/reliability.test.js http/site.test.js http/others.test.js http/models.test.js http/wires.test.js http/openapi.test.js http/theme.test.js http/addresses.test.js http/faults-provider.test.js http/access.test.js http/clock.test.js http/socket.test.js http/statements.test.js http/trouble.test.js"
+twice="http/provider.test.js http/openai.test.js http/seeds.test.js http/ragbits.test.js http/examples.test.js http/hooks.test.js http/confirm.test.js http/faces.test.js http/upload.test.js http/limits.test.js http/continue.test.js http/regenerate.test.js http/repeat.test.js http/branches.test.js http/usage.test.js http/detach.test.js"
+everywhere=
+for file in http/*.test.js; do
+    case " $once $twice " in *" $file "*) ;; *) everywhere="$everywhere $file" ;; esac
+done
+
+jobs=
+[ "$kind" = http ] || jobs=browser
 if [ "$kind" != browser ]; then
-    # what does not depend on the hosting runs once
-    once="http/readme.test.js http/reliability.test.js http/site.test.js http/others.test.js http/models.test.js http/wires.test.js http/openapi.test.js http/theme.test.js http/addresses.test.js http/faults-provider.test.js http/access.test.js http/clock.test.js http/socket.test.js http/statements.test.js http/trouble.test.js"
-    twice="http/provider.test.js http/openai.test.js http/seeds.test.js http/ragbits.test.js http/examples.test.js http/hooks.test.js http/confirm.test.js http/faces.test.js http/upload.test.js http/limits.test.js http/continue.test.js http/regenerate.test.js http/repeat.test.js http/branches.test.js http/usage.test.js http/detach.test.js"
-    everywhere=
-    for file in http/*.test.js; do
-        case " $once $twice " in *" $file "*) ;; *) everywhere="$everywhere $file" ;; esac
-    done
-    hosted() { for hosting in "$@"; do PARLEY_TEST_HOSTING=$hosting part "$hosting" $everywhere; done; }
-    {
-        part once provider/*.test.js $once
-        for hosting in lighttpd-fastcgi apache-cgi; do
-            PARLEY_TEST_HOSTING=$hosting part "clients-$hosting" $twice
-        done
-        [ "$kind" = http ] || part browser browser/*.test.js
-    } &
-    lane=$!
-    hosted $hostings
-    wait $lane
-else
-    part browser browser/*.test.js
+    for hosting in $hostings; do jobs="$jobs $hosting"; done
+    jobs="$jobs once clients-apache-cgi clients-lighttpd-fastcgi"
 fi
+# Each of two takes the next one of the list as soon as it has ended with one.
+next() {
+    for job in $jobs; do
+        mkdir "$logs/taken-$job" 2>/dev/null || continue
+        case $job in
+            browser) part browser browser/*.test.js ;;
+            once) part once provider/*.test.js $once ;;
+            clients-*) PARLEY_TEST_HOSTING=${job#clients-} part "$job" $twice ;;
+            *) PARLEY_TEST_HOSTING=$job part "$job" $everywhere ;;
+        esac
+    done
+}
+next &
+parts=$!
+next &
+parts="$parts $!"
+wait
 
 failed=$(cat "$logs/failed" 2>/dev/null || true)
 for what in $failed; do

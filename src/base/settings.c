@@ -119,7 +119,7 @@ static struct row rows[] = {
      "Names under which browsers may ask the server, such as `chat.example.org`, separated by commas; `localhost` and addresses always may. Empty: any name, but without sign-in none "
      "from this machine itself.", NULL},
     {"OUTLIVE_HOST", NULL, FLAG, FIELD(outlive_host), "off", 0, 0, NULL,
-     "For a host server that kills its programs at once (mod_fcgid): a second process does the work, and running answers are finished.", NULL},
+     "For a host server that kills its programs at once (mod_fcgid) or waits for them (lighttpd): a second process does the work, and running answers are finished.", NULL},
     {"SANDBOX", NULL, FLAG, FIELD(sandbox), "on", 0, 0, NULL,
      "The program, and hooks with it, can open no files but its own and the system's (docs/hosting.md), where the kernel has Landlock. `off`: whatever its user may.", NULL},
     {"SANDBOX_READ", NULL, TEXT, FIELD(sandbox_read), "", 0, 0, NULL,

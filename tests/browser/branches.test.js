@@ -84,6 +84,29 @@ describe('a question in other words', () => {
     assert.equal(await partsOf(page).questions.locator('.branch-count').count(), 0);
   });
 
+  test('an edit that was left open is there when one comes back to it, also after a reload', async (t) => {
+    const page = await at.open(t);
+    const { fresh, questions } = partsOf(page);
+    await exchange(page, 'One', 'First');
+    await edit(page, 0, 'Uno, due');
+    await fresh.click();
+    await page.goBack();
+    for (const again of [false, true]) {
+      if (again) await page.reload();
+      await button(questions.nth(0), 'actions.edit').click();
+      assert.equal(await page.getByRole('textbox', { name: TEXTS['message.edit.box'] }).inputValue(), 'Uno, due');
+    }
+    at.p.enqueue(simple('Secondo'));
+    await page.getByRole('textbox', { name: TEXTS['message.edit.box'] }).press('Enter');
+    await answerIs(page, 'Secondo');
+    await idle(page);
+    await edit(page, 0, 'Tre');
+    await page.getByRole('button', { name: TEXTS['app.cancel'] }).click();
+    await button(questions.nth(0), 'actions.edit').click();
+    assert.equal(await page.getByRole('textbox', { name: TEXTS['message.edit.box'] }).inputValue(), 'Uno, due', 'Cancel has forgotten it');
+    assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('edit.'))), []);
+  });
+
   test('keeps its pictures; words that the server does not take are in the box again', async (t) => {
     let isBad = false;
     const proxy = await startProxy(at.s.url, { change: (req, res, pass) => (isBad && req.method === 'POST' && req.url === '/chat' ? res.writeHead(503).end() : pass()) });

@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { crc32, deflateSync } from 'node:zlib';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { gate, held, simple, startProvider } from '../provider/provider.js';
 import { startServer } from '../http/server.js';
 import { answerIs, choose, eventually, idle, launch, openPage, partsOf, say, stand, test } from './stand.js';
@@ -555,6 +555,9 @@ describe('options of a conversation', () => {
 });
 
 // ---- pictures
+
+// gzip ends with it (RFC 1952, 2.3.1); Node 18 has no other way to it.
+const crc32 = (bytes) => gzipSync(bytes, { level: 1 }).subarray(-8).readUInt32LE(0);
 
 /** A PNG of these dimensions; noise cannot be compressed. */
 function png(width, height, { noise = false } = {}) {

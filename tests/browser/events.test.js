@@ -324,6 +324,22 @@ describe('beside the text', () => {
       }
     });
 
+    test('a decision that was refused because the conversation was busy can be made again', async (t) => {
+      at.p.enqueue(calling([wish('c1', 'delete_file', 'notes.txt')]), done);
+      const page = await at.open(t, { allow: /409/ });
+      await ask(page, 'tools');
+      let refusals = 1;
+      await page.route(/\/chat$/, (route) => (refusals-- > 0
+        ? route.fulfill({ status: 409, contentType: 'application/json', body: '{"error":{"code":"busy","message":"busy"}}' }) : route.continue()));
+      await box(page, 'delete_file').getByRole('button', { name: 'Allow' }).click();
+      await partsOf(page).retry.click();
+      const sent = page.waitForRequest((request) => request.method() === 'POST' && /\/chat$/.test(request.url()));
+      await box(page, 'delete_file').getByRole('button', { name: 'Allow' }).click();
+      assert.deepEqual((await sent).postDataJSON().context.tool_confirmations.map(({ confirmed }) => confirmed), [true]);
+      await answerIs(page, 'Done.');
+      await idle(page);
+    });
+
     test('Decline: the tool does not run', async (t) => {
       at.p.enqueue(calling([wish('c1', 'delete_file', 'notes.txt')]), simple('Then not.'));
       const page = await at.open(t);

@@ -28,6 +28,16 @@ for (const mount of ['', '/parley']) describe(`at ${mount || 'the top'}`, () => 
     assert.equal(at.p.chats.length, 0);
   });
 
+  test('what this browser keeps is this installation\'s own', async (t) => {
+    const page = await at.open(t);
+    await page.locator('html[data-ready="all"]').waitFor();
+    await page.getByRole('textbox', { name: 'Message' }).fill('Half a thought');
+    const prefix = mount ? `parley:${mount}/:` : 'parley.';
+    const keys = await page.evaluate(() => [...Object.keys(localStorage), ...Object.keys(sessionStorage)]);
+    assert.deepEqual(keys.filter((key) => !key.startsWith(prefix)), []);
+    assert.equal(await page.evaluate((key) => localStorage.getItem(key), `${prefix}draft.`), 'Half a thought');
+  });
+
   test('a second visit takes the files from the browser, and asks only for the page', async (t) => {
     const first = await at.open(t);
     const context = first.context();

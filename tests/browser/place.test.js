@@ -2,6 +2,8 @@
 // Neighbours: www/js/place.js; base.test.js has the page in a browser. Needs neither browser nor server.
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { runInNewContext } from 'node:vm';
 import { createPlace, readAddress } from '../../www/js/place.js';
 
 const PAGE = 'http://host/x/index.html#c=1';
@@ -93,5 +95,16 @@ test('the id in an address, and what is none', () => {
   assert.deepEqual(readAddress('http://host/x/conversation/0a%201?q=1'), { page: 'http://host/x/?q=1', id: '0a%201' });
   for (const href of [PAGE, 'http://host/conversation/', 'http://host/conversation', 'http://host/conversation/index.html', 'http://host/x/conversation/a/b', 'http://host/x/conversations/1', 'http://host/xconversation/1']) {
     assert.deepEqual(readAddress(href), { page: href, id: null });
+  }
+});
+
+test('what is kept goes by the folder of the page, which boot.js and readAddress() find alike', () => {
+  const boot = readFileSync(new URL('../../www/js/boot.js', import.meta.url), 'utf8');
+  for (const path of ['/', '/index.html', '/login', '/conversation/01abc', '/~bob/parley/', '/~bob/parley/index.html', '/~bob/parley/conversation/01abc', '/conversation/', '/conversation/index.html', '/conversation/conversation/1']) {
+    const href = `http://host${path}`;
+    const root = { dataset: {} };
+    runInNewContext(boot, { location: new URL(href), localStorage: { getItem: () => null }, navigator: {}, document: { documentElement: root } });
+    const folder = new URL('.', readAddress(href).page).pathname;
+    assert.equal(root.dataset.store, folder === '/' ? 'parley.' : `parley:${folder}:`, path);
   }
 });

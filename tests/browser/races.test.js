@@ -50,7 +50,6 @@ describe('at the same time', () => {
     g.open();
     await answerIs(page, 'Second');
     await idle(page);
-    await page.unrouteAll({ behavior: 'ignoreErrors' });
   });
 
   test('after a 409 the next question follows what is there, also where there are versions', async (t) => {
@@ -115,7 +114,6 @@ describe('at the same time', () => {
     assert.equal(at.p.chats.length, 1);
     assert.equal(await partsOf(page).questions.count(), 1);
     assert.equal(await partsOf(page).box.inputValue(), '');
-    await page.unrouteAll({ behavior: 'ignoreErrors' });
   });
 
   test('options changed while a conversation is being opened do not overwrite what is kept with it', async (t) => {

@@ -64,6 +64,7 @@ export async function openPage(at, t, { context, proxy, path = '/', allow, ready
   await page.goto(url + path);
   if (!/\.\w+$/.test(path)) await page.locator(`html[data-ready="${ready}"], body:not(:has(#composer))`).first().waitFor({ state: 'attached' });   // the texts have come, keys work
   t.after(async () => {
+    if (!page.isClosed()) await page.unrouteAll({ behavior: 'ignoreErrors' });       // what still waits need not be answered
     if (!context) await own.close();
     await proxy?.stop();
     if (problems.length) throw new Error(`the page did what it must not:\n${problems.join('\n')}`);

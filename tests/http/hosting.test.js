@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import zlib from 'node:zlib';
 import { shared, withServer, sql } from './server.js';
+import { attach } from './survive.js';
 import { HOSTING, lacks } from './hosting.js';
 import { simple, held, gate, SCALE, sleep, within } from '../provider/provider.js';
 import { request, get, post, stream, chat, chatStream, conversation, settled, rawRequest, readStream, readChat, assertError } from './client.js';
@@ -137,6 +138,22 @@ describe('the host server in mid-answer', () => {
     assert.equal(answer.status, 'done');
     p.reset(simple('afterwards'));
     assert.equal((await chat(s, 'Hi')).text, 'afterwards');
+  }));
+
+  // lighttpd with a worker of its own takes no new connections until the running ones are over, and ends those after eight seconds (server.graceful-shutdown-timeout).
+  test('is reloaded gracefully: the next request does not wait for a long answer to end, and its reader sees all of it', opts, () => inDir(async (s, p) => {
+    const g = gate();
+    p.enqueue(held('first ', g, 'last'), simple('meanwhile'));
+    const [c, id] = await begin(s);
+    s.reload();
+    await s.logged(/graceful/i);
+    assert.equal((await chat(s, 'Hi')).text, 'meanwhile');
+    g.open();
+    await c.all(20);
+    const rest = c.complete && c.events.at(-1).event === 'done' ? [] : await attach(s, id, { last: c.events.at(-1).id }).then(async (again) => { await again.all(20); return again.events; });
+    const seen = [...c.events, ...rest];
+    assert.equal(seen.filter((e) => e.event === 'token').map((e) => e.data).join(''), 'first last');
+    assert.equal(seen.at(-1).event, 'done');
   }));
 
   test('is stopped gracefully: the answer is finished, stored and seen to its end', opts, () => inDir(async (s, p, db) => {

@@ -299,7 +299,7 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
   const programs = () => [...processes()].filter(([pid, p]) => p.state !== 'Z' && /^\S*chat\.f?cgi\b/.test(p.cmd) && hasVariable(pid, `PARLEY_CONFIG=${file}`));
   /** Processes of this server that make answers, as pids. A process whose only work is to stand before another one is not among them. */
   s.workers = () => {
-    const found = hosting === 'lighttpd-fastcgi' ? [...processes()].filter(([, p]) => p.ppid === s.pid && p.state !== 'Z' && /chat\.fcgi/.test(p.cmd)) : programs();
+    const found = programs();
     return found.filter(([pid]) => !found.some(([, p]) => p.ppid === pid)).map(([pid, p]) => ({ pid, start: p.start }));
   };
   s.workerPids = () => s.workers().map((w) => w.pid);
@@ -335,7 +335,7 @@ export async function startServer({ settings = {}, auth = false, workers, dir, e
     if (s.stopped) return s.exit;
     s.stopped = true;
     const problems = [];
-    const mine = [...s.workers(), ...(hosting === 'lighttpd-fastcgi' ? [] : programs().map(([pid, p]) => ({ pid, start: p.start })))];
+    const mine = programs().map(([pid, p]) => ({ pid, start: p.start }));
     const worker = s.endWorker?.();
     if (s.exit && !s.ending) problems.push(`${server} had ended before it was asked to: ${JSON.stringify(s.exit)}`);
     if (!s.exit) s.child.kill('SIGTERM');

@@ -1,27 +1,31 @@
 // Runs before anything is painted (a classic script in the head): colour scheme, language and direction, and the site's theme if it had one last time.
 // Neighbours: settings.js keeps the choices; i18n.js gets the texts; look.js asks the server whether there is a theme and remembers it.
-// Leaves out: everything that can wait.
+// Leaves out: everything that can wait. What it finds out about the page stands in the data of the root element.
 
 (() => {
   const root = document.documentElement;
   const languages = ["en", "de", "fr", "es", "zh", "ar"];
 
-  function stored(key) {
+  // Installations on one host share its storage: outside the top folder the names of what is kept have the folder in them. Read as place.js reads it.
+  const folder = location.pathname.replace(/\/(?:conversation\/[^/.]+|[^/]*)$/, "/");
+  root.dataset.store = folder === "/" ? "parley." : `parley:${folder}:`;
+
+  function stored(name) {
     try {
-      return JSON.parse(localStorage.getItem(key) ?? "null") ?? {};
+      return JSON.parse(localStorage.getItem(root.dataset.store + name) ?? "null") ?? {};
     } catch {
       return {};
     }
   }
 
-  const settings = stored("parley.settings");
+  const settings = stored("settings");
   if (settings.scheme === "light" || settings.scheme === "dark") root.dataset.theme = settings.scheme;
 
   const wanted = [settings.language, ...(navigator.languages ?? [])].filter(Boolean).map((tag) => tag.toLowerCase().split("-")[0]);
   root.lang = wanted.find((tag) => languages.includes(tag)) ?? "en";
   root.dir = root.lang === "ar" ? "rtl" : "ltr";
 
-  const look = stored("parley.look");
+  const look = stored("look");
   if (look.theme) {
     const link = document.createElement("link");
     link.rel = "stylesheet";

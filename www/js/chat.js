@@ -15,7 +15,7 @@ import { createOptions } from "./options.js";
 import { createPanels } from "./panels.js";
 import { createPictures } from "./pictures.js";
 import { readAddress } from "./place.js";
-import { getSetting, isDebugOn, onSetting } from "./settings.js";
+import { getSetting, isDebugOn, onSetting, storeKey } from "./settings.js";
 import { createSidebar } from "./sidebar.js";
 import { loadStyle } from "./style.js";
 import { showToast } from "./toast.js";
@@ -42,7 +42,7 @@ export async function startChat(composer) {
     { transcript, composer, pictures, options, announcer, toast: showToast, askForm: panels.askFeedback },
     { onBegun, onSettled, onTitle: showTitle, onGone: dropDraft, onOpen: openConversation, onPlace: (id) => panels.setConversation(id), onState: showState, onRequest: (body) => panels.record({ type: "request", data: { method: "POST", path: "chat", body }, pos: null }), onEvent, startNew });
   Object.assign(act, conversation.act, { config: () => config, menu: createMenu(byId("scroller"), { onClosed: () => {} }), showCustom: () => isDebugOn(config), onBlock: (model, text) => announcer.block(text) });
-  const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(`parley:${new URL(".", readAddress(location.href).page).pathname}`) : null;
+  const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel(storeKey("changes")) : null;
 
   // ---- the address bar
 

@@ -5,11 +5,14 @@
 
 import { byId } from "./dom.js";
 import { isComposing, sendsBy } from "./keys.js";
+import { storeKey } from "./settings.js";
 
-const PREFIX = "parley.draft.";
 
 /** The name under which the draft of a conversation is kept; null is the one that has not begun. */
-export const draftKey = (conversationId) => `${PREFIX}${conversationId ?? ""}`;
+export const draftKey = (conversationId) => storeKey(`draft.${conversationId ?? ""}`);
+
+/** The same for a question that is being written anew. */
+export const editKey = (conversationId) => storeKey(`edit.${conversationId}`);
 
 /** `onSend(text)` takes what was written; `onStop()` runs when Stop is pressed. */
 export function createComposer({ onSend, onStop }) {
@@ -183,14 +186,16 @@ function joinDrafts(first, second) {
 export function dropDraft(conversationId) {
   saveDraft(draftKey(conversationId), "");
   saveDraft(sendingKey(draftKey(conversationId)), "");
+  saveDraft(editKey(conversationId), "");
 }
 
-const sendingKey = (key) => key.replace(PREFIX, "parley.sending.");
+const sendingKey = (key) => key.replace(draftKey(null), storeKey("sending."));
 
 // Storage may be full or forbidden; then drafts only last as long as the page.
 const unkept = new Map();
 
-function readDraft(key) {
+/** What is kept under a key, or "". */
+export function readDraft(key) {
   try {
     return unkept.get(key) ?? localStorage.getItem(key) ?? "";
   } catch {
@@ -198,7 +203,8 @@ function readDraft(key) {
   }
 }
 
-function saveDraft(key, text) {
+/** Keeps a text; "" forgets it. */
+export function saveDraft(key, text) {
   unkept.delete(key);
   try {
     if (text) localStorage.setItem(key, text);

@@ -4,12 +4,12 @@
 // Leaves out: drawing, and what stands outside the conversation.
 //
 // `messages` are all models of the conversation in the order of writing, `path` those of the open branch. A turn is one request on its way: {request, key,
-// question, answer, draftKey, text, visit, stopWanted}.
+// question, answer, draftKey, text, visit, stopWanted, isEdit}.
 
 import { announce } from "./dom.js";
 import { ask as post, changeConversation, deleteMessage, forkConversation, getConversation, sendFeedback, stopAnswer } from "./api.js";
 import { applyEvent, isRunning, localModel, modelOf, restart } from "./answer.js";
-import { draftKey } from "./composer.js";
+import { draftKey, editKey, readDraft, saveDraft } from "./composer.js";
 import { newKey } from "./ids.js";
 import { noteOf } from "./message.js";
 import { followAnswer } from "./stream.js";
@@ -275,8 +275,10 @@ export function createConversation(page, events) {
   function sendEdit(question, text) {
     if (isBusy()) return announce(t("error.busy"), { alert: true });
     edited = null;
+    keepEdit(question, text);
     path = path.slice(0, path.indexOf(question));
     ask(text, question.attachments, parentFor(question));
+    turn.isEdit = true;
   }
 
   /** A second answer to the same question, beside the first; the first one to a question that has none. */
@@ -302,8 +304,16 @@ export function createConversation(page, events) {
     const question = path[path.indexOf(model) - 1];
     composer.takeOut(question.content);
     pictures.takeOut(question.attachments);
-    if (question.elsewhere) return askAfterLoading(question.content, question.attachments);
-    again(model);
+    if (!question.elsewhere) again(model);
+    else if (question.content || question.attachments.length > 0) askAfterLoading(question.content, question.attachments);
+    else decideAnew(path[path.indexOf(question) - 1]);
+  }
+
+  // What a tool asked may have been answered elsewhere. If it has not, its buttons are there again.
+  function decideAnew(answer) {
+    answer.decisions = {};
+    leafId = null;
+    load();
   }
 
   // With the same key: if the server has it after all, it is not asked twice.
@@ -357,6 +367,7 @@ export function createConversation(page, events) {
     const isShown = asked.visit === visit;
     const isNew = !asked.request.conversation_id;
     composer.forget(asked.draftKey);
+    if (asked.isEdit) saveDraft(editKey(conversationId), "");
     if (asked.stopWanted && !isShown) stopAnswer(conversationId).catch(() => {});
     if (asked.question) asked.question.id = questionId;
     asked.answer.id = messageId;
@@ -387,6 +398,7 @@ export function createConversation(page, events) {
   // Nothing was stored. The text goes back to the box; the failure stands where the answer would.
   function refused(asked, error) {
     if (asked.text) giveBack(asked.draftKey, asked.text, asked.question.attachments);
+    if (asked.isEdit) saveDraft(editKey(asked.request.conversation_id), "");        // it is in the box now
     if (asked.visit !== visit) return;
     turn = null;
     if (asked.question) {
@@ -448,7 +460,19 @@ export function createConversation(page, events) {
     show();
   }
 
+  // An edit that was left open is kept like a draft, one in each conversation; ids have no line feed.
+  function keepEdit(model, words) {
+    saveDraft(editKey(id), words === model.content ? "" : `${model.id}\n${words}`);
+  }
+
+  /** What is being written in place of this question. */
+  function editOf(model) {
+    const kept = readDraft(editKey(id));
+    return kept.startsWith(`${model.id}\n`) ? kept.slice(model.id.length + 1) : model.content;
+  }
+
   function cancelEdit() {
+    saveDraft(editKey(id), "");
     edited = null;
     show();
     composer.focus();
@@ -544,7 +568,7 @@ export function createConversation(page, events) {
     changeConversation(id, { metadata }).catch((error) => page.toast(error.message, { alert: true })).finally(() => { saving -= 1; changes += 1; });
   }
 
-  const act = { edit, cancelEdit, sendEdit, regenerate, goOn, retry, branch, rate, fork, remove, confirm, askNext: (text) => { if (!isBusy()) send(text); } };
+  const act = { edit, editOf, keepEdit, cancelEdit, sendEdit, regenerate, goOn, retry, branch, rate, fork, remove, confirm, askNext: (text) => { if (!isBusy()) send(text); } };
   return { open, send, stop, refresh, saveSettings, act, isBusy, get id() { return id; }, get path() { return path; } };
 }
 

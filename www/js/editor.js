@@ -5,8 +5,8 @@ import { h } from "./dom.js";
 import { isComposing, sendsBy } from "./keys.js";
 import { t } from "./i18n.js";
 
-/** `onSend(text)` and `onCancel()`. Returns {element, focus()}. */
-export function createEditor(text, { onSend, onCancel }) {
+/** `onInput(text)` runs with every change. `onSend(text)` and `onCancel()`. Returns {element, focus()}. */
+export function createEditor(text, { onInput, onSend, onCancel }) {
   const box = h("textarea", { class: "editor-box", rows: "2", dir: "auto", "aria-label": t("message.edit.box"), autocomplete: "off" });
   const element = h("form", { class: "editor", onsubmit: submit },
     box,
@@ -20,6 +20,7 @@ export function createEditor(text, { onSend, onCancel }) {
     if (box.value.trim() !== "") onSend(box.value.trimEnd());
   }
 
+  box.addEventListener("input", () => onInput(box.value));
   box.addEventListener("keydown", (event) => {
     if (isComposing(event)) return;
     if (event.key === "Escape") {

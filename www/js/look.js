@@ -6,8 +6,9 @@ import { byId, h } from "./dom.js";
 import { addressOf } from "./api.js";
 import { createMarkdown } from "./markdown.js";
 import { t } from "./i18n.js";
+import { storeKey } from "./settings.js";
 
-const KEY = "parley.look";
+const KEY = storeKey("look");
 const NAME = "Parley";
 
 /** What is used until the server has answered, or when it does not. */

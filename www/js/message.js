@@ -12,7 +12,7 @@ import { createParts } from "./parts.js";
 import { t } from "./i18n.js";
 
 /**
- * The view of a model. `act` has what people can do with a message (actions.js, and confirm(), cancelEdit(), sendEdit()); `onBlock(text)` gets each finished
+ * The view of a model. `act` has what people can do with a message (actions.js, and confirm(), editOf(), keepEdit(), cancelEdit(), sendEdit()); `onBlock(text)` gets each finished
  * paragraph of an answer that is being written. Returns {element, update(model, place), grow(piece)}, where `place` is {next, siblings, isLast, canAct}.
  */
 export function createMessage(model, act) {
@@ -67,7 +67,9 @@ function createQuestion(model, act) {
       editor = null;
       return;
     }
-    editor = createEditor(model.content, { onSend: (words) => act.sendEdit(model, words), onCancel: () => act.cancelEdit(model) });
+    editor = createEditor(act.editOf(model), {
+      onInput: (words) => act.keepEdit(model, words), onSend: (words) => act.sendEdit(model, words), onCancel: () => act.cancelEdit(model),
+    });
     text.after(editor.element);
     editor.focus();
   }

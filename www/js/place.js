@@ -2,6 +2,8 @@
 // Neighbours: api.js sends to `base` and calls look() when what answers there is not our API. Tested by tests/browser/place.test.js.
 // Leaves out: deciding whether an answer is ours, and whether a request may be sent twice (api.js).
 
+import { storeKey } from "./settings.js";
+
 const CANDIDATES = ["./", "cgi-bin/chat.cgi/", "chat.cgi/", "/cgi-bin/chat.cgi/"];
 const PATIENCE = 10_000;      // ms for one answer of health
 
@@ -69,7 +71,7 @@ export function placeOfPage() {
     page: document.baseURI,
     first: document.querySelector('meta[name="api-base"]')?.content || undefined,
     probe,
-    memory: sessionMemory(`parley.api:${new URL(".", readAddress(document.baseURI).page).pathname}`),
+    memory: sessionMemory(storeKey("api")),
   });
   return ofPage;
 }

@@ -2,7 +2,10 @@
 // Neighbours: preferences.js lets people choose; boot.js reads the colour scheme and the language from the same object before anything is painted.
 // Leaves out: what belongs to one conversation (its metadata on the server), and drafts (composer.js).
 
-const KEY = "parley.settings";
+/** The name under which something is kept in this browser for this installation (boot.js). */
+export const storeKey = (name) => (globalThis.document?.documentElement.dataset.store ?? "parley.") + name;
+
+const KEY = storeKey("settings");
 
 const DEFAULTS = {
   scheme: "system",       // "light" and "dark" do not follow the system

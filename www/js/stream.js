@@ -7,6 +7,7 @@
 // go on anywhere. The stream is read with fetch and not with EventSource, which hides the status of a refusal, and events whose names it was not told.
 
 import { openStream, pollStream, withPatience } from "./api.js";
+import { storeKey } from "./settings.js";
 
 const QUIET = 4000;          // ms of silence after which a poll looks whether there is more than the stream has brought
 const GRACE = 500;           // ms that the stream has left to bring what a poll has found already
@@ -18,7 +19,7 @@ const POLL_HIDDEN = 6000;
 const PATIENCE = 15_000;     // ms for the answer to a poll, beyond its wait
 const BACK_OFF = [300, 1000, 2000, 4000, 8000, 15_000];
 const REMEMBER = 10 * 60_000; // ms after which streaming is tried again
-const MODE_KEY = "parley.reading";
+const MODE_KEY = storeKey("reading");
 
 /**
  * Follows the answer `messageId` of a conversation from `after` (a position; null: its beginning). `onEvent({type, data, pos})`; the last one is "done" or
