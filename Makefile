@@ -32,7 +32,7 @@ PROGRAMS := $(patsubst cgi-bin/%.c,$(BIN)/%.fcgi,$(wildcard cgi-bin/*.c))
 CGI      := $(PROGRAMS:.fcgi=.cgi)
 APPS     := $(patsubst %.c,$(BUILD)/apps/%/chat.fcgi,$(notdir $(wildcard docs/examples/*.c tests/apps/*.c)))
 WIRES    := openai responses anthropic gemini bedrock ollama cohere
-PARSERS  := multipart sse ndjson event_stream chunk think utf8 json search sigv4 colour theme provider_error query router cors settings config ui_config catalogue hook hook_config \
+PARSERS  := multipart sse ndjson event_stream chunk think utf8 json search snippet sigv4 colour theme provider_error query router cors settings config ui_config catalogue hook hook_config \
             chat_body completions_body ragbits_body steps state event attachments embed model_list models layout address request
 FUZZED   := $(WIRES) $(PARSERS)
 FUZZ     := $(FUZZED:%=$(BUILD)/fuzz/%)

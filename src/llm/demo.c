@@ -16,12 +16,16 @@ enum { WORD_MS = 25, QUOTE_BYTES = 200 };
 static const char tour[] =
     "This is the built-in demo model. No provider is set up yet, so nothing here was written by an AI, but everything around it is real: this text came "
     "token by token through the web server, and the conversation is in your SQLite file.\n\n"
-    "To chat with a real model, put one of these into a file called .env and start again:\n\n"
-    "  OPENAI_API_KEY=your key\n"
-    "  LLM_MODEL=gpt-4o\n\n"
+    "To chat with a real model, put one of these into a file called `.env` and start again:\n\n"
+    "```sh\n"
+    "OPENAI_API_KEY=your key\n"
+    "LLM_MODEL=gpt-4o\n"
+    "```\n\n"
     "or, for a model on your own machine (Ollama, vLLM, llama.cpp):\n\n"
-    "  LLM_BASE_URL=http://127.0.0.1:11434/v1\n"
-    "  LLM_MODEL=llama3.2\n\n"
+    "```sh\n"
+    "LLM_BASE_URL=http://127.0.0.1:11434/v1\n"
+    "LLM_MODEL=llama3.2\n"
+    "```\n\n"
     "Meanwhile you can try the rest: press Stop while I am talking, reload the page, start a new conversation, or find this one in the list.";
 
 struct piece {

@@ -370,6 +370,8 @@ static bool search_text(struct snippet_maker *maker)
 
 bool snippet_make(struct snippet_maker *maker, const char *text, size_t len, struct snippet *snippet)
 {
+    for (; len > 0 && is_gap(*text); len--)
+        text++;
     maker->text = text;
     maker->len = len < INT_MAX / 2 ? len : utf8_fit(text, INT_MAX / 2); /* what the tokenizer takes, also set apart */
     while (maker->len > 0 && is_gap(text[maker->len - 1]))

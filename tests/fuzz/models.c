@@ -12,16 +12,7 @@ static void nearest(const char *id, size_t len, char *names, size_t size);
 
 static bool is_slow; /* this time */
 
-/* Comparing with every name takes a hundred times as long as all else: only for one input in so many, whichever they are, so that the fuzzer does not learn to ask for it. */
-static bool choose_slow(const uint8_t *data, size_t size)
-{
-    enum { ONE_IN = 64 };
-    uint32_t sum = 2166136261U; /* FNV-1a */
-    for (size_t i = 0; i < size; i++)
-        sum = (sum ^ data[i]) * 16777619U;
-    return sum % ONE_IN == 0;
-}
-
+/* Comparing with every name takes a hundred times as long as all else. */
 static void nearest(const char *id, size_t len, char *names, size_t size)
 {
     names[0] = '\0';
@@ -67,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     fuzz_settings();
-    is_slow = choose_slow(data, size);
+    is_slow = fuzz_is_chosen(data, size, 64);
     settings.config_file = "/nowhere/parley.json";
     char *lines[LINES], names[64];
     const uint8_t *at = data + 1;

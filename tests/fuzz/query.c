@@ -1,6 +1,8 @@
 /*
- * A fuzz target: query strings through request_query(). What comes out is UTF-8 without NUL, of bounded length; and any text, percent-encoded, comes out as it was.
+ * A fuzz target: query strings through request_query(). What comes out is UTF-8 without NUL, of bounded length; and any text, percent-encoded, comes out as it was. Days
+ * (GET /usage) too.
  */
+#include "../../src/base/clock.h"
 #include "fake.h"
 
 static const char *const names[] = {"q", "after", "limit", ""};
@@ -63,12 +65,22 @@ static void check_nul(const char *text)
     fake_end(&fake);
 }
 
+/* A day that is taken is written as it was read. */
+static void check_day(const char *text)
+{
+    char day[CLOCK_DAY_BYTES];
+    int64_t number = 0;
+    if (clock_day_read(text, &number))
+        insist(strcmp(clock_day_text(number, day), text) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size == 0)
         return 0;
     char *query = fuzz_text(data + 1, size - 1), *text = fuzz_utf8(data + 1, size - 1);
     check_any(query);
+    check_day(query);
     if (data[0] % 2 == 0)
         check_encoded(text);
     if (data[0] % 16 == 1)

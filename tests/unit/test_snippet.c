@@ -146,6 +146,18 @@ static void texts_without_spaces_are_cut_between_characters(void **state)
     assert_string_equal(said + strlen(said) - strlen("นี้…"), "นี้…");
 }
 
+static void white_space_around_a_text_is_none_of_it(void **state)
+{
+    (void)state;
+    char text[1000] = "";
+    memset(text, '\n', 100);
+    memset(text + 100, 'x', 300);
+    const char *said = snippet_of("missing", text);
+    assert_true(said[0] == 'x');
+    assert_int_equal(chars_of(said), 151);
+    assert_string_equal(snippet_of("needle", " \n\t needle \n"), "[needle]");
+}
+
 static void words_longer_than_a_snippet_are_cut_within(void **state)
 {
     (void)state;
@@ -348,6 +360,7 @@ static const struct CMUnitTest tests[] = {
     store_test(a_long_text_is_cut_between_words),
     store_test(near_an_end_more_is_shown_of_the_other_side),
     store_test(texts_without_spaces_are_cut_between_characters),
+    store_test(white_space_around_a_text_is_none_of_it),
     store_test(words_longer_than_a_snippet_are_cut_within),
     store_test(long_searches_and_many_hits_do_not_break_it),
     store_test(a_search_shows_where_it_found_something_first),
