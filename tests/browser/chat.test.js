@@ -81,7 +81,8 @@ describe('an answer', () => {
     }
     const longest = await page.evaluate(() => window.longest);
     assert.ok(took[50_000] < 12 * Math.max(took[12_500], 300), JSON.stringify(took));
-    assert.ok(longest < 1000 * SCALE, `a frame of ${longest} ms`);
+    t.diagnostic(`longest frame ${Math.round(longest)} ms`);
+    assert.ok(longest < 3000 * SCALE, `a frame of ${longest} ms`);
   });
 
   test('before the first word a dot says that the answer is awaited, and only then', async (t) => {

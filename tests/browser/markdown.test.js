@@ -50,20 +50,24 @@ async function openGrowing(t, options) {
   return page;
 }
 
-test('blocks that are finished stay the same elements, and only the last is made anew', async (t) => {
+test('blocks that are finished stay the same elements, and so does of the last one what has not changed, with what is selected there', async (t) => {
   const page = await openGrowing(t);
   const seen = await page.evaluate(() => {
     const { element } = window.markdown;
+    const listThenIs = (item, index) => element.children[1].children[index] === item;
     window.arrive('One **bold** word.\n\n- a\n- b');
     const [paragraph, list] = element.children;
+    const [first, second] = list.children;
+    getSelection().setBaseAndExtent(first.firstChild, 0, second.firstChild, 1);
     window.arrive('\n- c\n\nNext', ' one');
+    const isKept = [listThenIs(first, 0), listThenIs(second, 1), String(getSelection()).replace(/\s+/g, ' ')];
     const [stayed, listThen, next] = element.children;
     window.arrive(' and\n\n', 'last');
     const then = [...element.children];
     window.markdown.finish();
-    return [stayed === paragraph, listThen === list, listThen.children.length, then[0] === paragraph, then[1] === listThen, then[2] === next, [...element.children].slice(0, 3).every((each, index) => each === then[index]), then.length];
+    return [...isKept, stayed === paragraph, listThen === list, listThen.children.length, then[0] === paragraph, then[1] === listThen, then[2] === next, [...element.children].slice(0, 3).every((each, index) => each === then[index]), then.length];
   });
-  assert.deepEqual(seen, [true, false, 3, true, true, false, true, 4]);
+  assert.deepEqual(seen, [true, true, 'a b', true, true, 3, true, true, true, true, 4]);
 });
 
 test('many pieces in one frame are drawn once; a finished text is drawn at once', async (t) => {

@@ -1,4 +1,5 @@
-// Markdown that grows: draws an answer while it arrives. Finished blocks stay as they are; only the last block is made anew, at most once per frame.
+// Markdown that grows: draws an answer while it arrives. Finished blocks stay as they are; only the last block is drawn anew, at most once per frame, and of that
+// stays what has not changed.
 // Neighbours: vendor/markdown-it.js parses; render.js makes the DOM; unfinished.js closes half-typed marks for the eye; message.js holds one of these per message.
 // Leaves out: HTML, footnotes, typographic replacements.
 //
@@ -9,7 +10,7 @@
 import { h } from "./dom.js";
 import { maths } from "./maths.js";
 import { closeMarks, holdBack } from "./unfinished.js";
-import { blocksOf, createPool, hasHeading, levelHeadings, plainText, renderBlock } from "./render.js";
+import { blocksOf, createPool, hasHeading, levelHeadings, mend, plainText, renderBlock } from "./render.js";
 
 const SHARE = 8;               // after a drawing that took long, frames are left out: at most one part in so many of the time is spent here
 const LONG = 3;                // ms
@@ -152,7 +153,8 @@ export function createMarkdown({ onBlock } = {}) {
     const open = firstOpen(blocks, shown);
     const elements = blocks.map((block, at) => {
       if (at === open) pool.settle();
-      return renderBlock(block, pool, !finished && at >= open && !isClosedFence(block, shown));
+      const drawn = renderBlock(block, pool, !finished && at >= open && !isClosedFence(block, shown));
+      return tail[at]?.parentNode === element ? mend(tail[at], drawn) : drawn;
     });
     pool.turn();
     replaceTail(elements);

@@ -38,6 +38,40 @@ export function renderBlock({ tokens }, pool, isOpen = false) {
   return element.tagName === "TABLE" ? inScroller(element) : element;
 }
 
+const MENDED = new Set(["P", "UL", "OL", "LI", "BLOCKQUOTE", "DIV", "TABLE", "TBODY", "TR", "TD"]);
+
+const FEW = 50;         // more new parts than that are put there faster as a whole
+
+/**
+ * Makes a block that stands on the page the same as `next`, its newer drawing, which is used up: what has not changed stays, with what is selected in it, and costs
+ * no layout. Returns what is to stand there, which is `next` itself where they are of different kinds or have little in common.
+ */
+export function mend(old, next) {
+  if (old.nodeType === Node.TEXT_NODE && next.nodeType === Node.TEXT_NODE && next.data.startsWith(old.data)) {
+    if (old.length < next.length) old.appendData(next.data.slice(old.length));
+    return old;
+  }
+  if (old === next || !MENDED.has(old.nodeName) || !old.cloneNode().isEqualNode(next.cloneNode())) return next;
+  return mendChildren(old, next) ? old : next;
+}
+
+// What is the same at the beginning stays. Of what follows only the first is looked into: mostly it is the end, where the text grows.
+function mendChildren(parent, next) {
+  let [child, other] = [parent.firstChild, next.firstChild];
+  let same = 0;
+  for (; child !== parent.lastChild && other && child.isEqualNode(other); same += 1) [child, other] = [child.nextSibling, other.nextSibling];
+  if (Math.max(parent.childNodes.length, next.childNodes.length) - same > FEW) return false;
+  const rest = [...next.childNodes].slice(same);
+  if (child && other) {
+    const kept = mend(child, rest.shift());
+    if (kept !== child) child.replaceWith(kept);
+    same += 1;
+  }
+  for (const gone of [...parent.childNodes].slice(same)) gone.remove();
+  parent.append(...rest);
+  return true;
+}
+
 /**
  * Tells screen readers levels of headings without gaps: an answer that begins with "##" has a first level all the same. How headings look stays as written.
  */
