@@ -59,8 +59,10 @@ describe('a question in other words', () => {
     await page.reload();
     await answerIs(page, 'Second');
     assert.deepEqual(await questionsOn(page), ['One', 'Two'], 'what was open is open');
-    await button(questions.nth(0), 'actions.next').click();
+    await button(questions.nth(0), 'actions.next').focus();
+    await page.keyboard.press('Enter');
     assert.deepEqual([await questionsOn(page), await answersOn(page)], [['Uno'], ['Primo']]);
+    assert.equal(await button(questions.nth(0), 'actions.previous').evaluate((element) => element === document.activeElement), true, 'one goes on by keyboard');
     await exchange(page, 'Due', 'Secondo');
     assert.deepEqual(saidTo(at.p.chats.at(-1)), ['Uno', 'Primo', 'Due'], 'it goes on where one is');
     await page.reload();
@@ -104,6 +106,16 @@ describe('a question in other words', () => {
     await page.getByRole('button', { name: TEXTS['app.cancel'] }).click();
     await button(questions.nth(0), 'actions.edit').click();
     assert.equal(await page.getByRole('textbox', { name: TEXTS['message.edit.box'] }).inputValue(), 'Uno, due', 'Cancel has forgotten it');
+    await page.getByRole('button', { name: TEXTS['app.cancel'] }).click();
+    await exchange(page, 'Two', 'Third');
+    await edit(page, 0, 'A');
+    await edit(page, 1, 'B');
+    await edit(page, 0, 'C');
+    await button(questions.nth(1), 'actions.edit').click();
+    assert.equal(await page.getByRole('textbox', { name: TEXTS['message.edit.box'] }).inputValue(), 'B', 'each has its own');
+    await page.getByRole('button', { name: TEXTS['app.cancel'] }).click();
+    await button(questions.nth(0), 'actions.edit').click();
+    await page.getByRole('button', { name: TEXTS['app.cancel'] }).click();
     assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((key) => key.includes('edit.'))), []);
   });
 
@@ -142,7 +154,7 @@ describe('a question in other words', () => {
     await say(page, 'Two');
     await answerIs(page, 'Going');
     await box.press('Enter');
-    await eventually(async () => (await partsOf(page).alert.textContent()) === TEXTS['error.busy'], 'it says why');
+    await page.locator('.toast-alert').getByText(TEXTS['error.busy']).waitFor();
     assert.equal(await box.inputValue(), 'Uno');
     assert.equal(at.p.chats.length, 2);
     g.open();

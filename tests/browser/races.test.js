@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { gate, held, simple } from '../provider/provider.js';
-import { answerIs, eventually, idle, partsOf, say, stand, test } from './stand.js';
+import { answerIs, eventually, idle, partsOf, say, stand, test, TEXTS } from './stand.js';
 
 const at = stand({ settings: { RETRIES: '0' } });
 const isRead = /\/conversations\/[0-9a-z]{26}$/;
@@ -69,6 +69,68 @@ describe('at the same time', () => {
     await answerIs(page, 'Ada');
     assert.deepEqual(saidTo(at.p.chats.at(-1)), ['My name is Ada', 'Hello again', 'What is my name?']);
     assert.equal(await partsOf(page).questions.count(), 2);
+  });
+
+  test('a question in other words that is refused by 409 still takes the place of the one it was meant for', async (t) => {
+    const page = await at.open(t, { allow: /409/ });
+    await exchange(page, 'One', 'First');
+    await exchange(page, 'Two', 'Second');
+    let refusals = 1;
+    await page.route(/\/chat$/, (route) => (refusals-- > 0
+      ? route.fulfill({ status: 409, contentType: 'application/json', body: '{"error":{"code":"busy","message":"busy"}}' }) : route.continue()));
+    await partsOf(page).questions.first().getByRole('button', { name: 'Edit' }).click();
+    const editor = page.getByRole('textbox', { name: TEXTS['message.edit.box'] });
+    await editor.fill('Uno');
+    await editor.press('Enter');
+    await partsOf(page).retry.waitFor();
+    at.p.enqueue(simple('Primo'));
+    await partsOf(page).retry.click();
+    await answerIs(page, 'Primo');
+    assert.deepEqual(saidTo(at.p.chats.at(-1)), ['Uno']);
+    assert.equal(await partsOf(page).questions.count(), 1);
+    assert.equal(await partsOf(page).box.inputValue(), '');
+  });
+
+  test('a reading that began before a judgement does not take it back', async (t) => {
+    const page = await at.open(t);
+    await exchange(page, 'One', 'First');
+    const old = gate();
+    const begun = gate();
+    await page.route(isRead, async (route) => {
+      if (route.request().method() !== 'GET') return route.continue();
+      const response = await route.fetch();
+      begun.open();
+      await old.wait();
+      await route.fulfill({ response });
+    });
+    await ask({ message: 'from elsewhere', conversation_id: await idOf(page) });
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await begun.wait();
+    const like = partsOf(page).answers.first().getByRole('button', { name: TEXTS['actions.like'] });
+    await like.click();
+    await eventually(async () => await like.getAttribute('aria-pressed') === 'true', 'it is shown');
+    const read = page.waitForResponse(isRead);
+    old.open();
+    await read;
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    assert.equal(await like.getAttribute('aria-pressed'), 'true');
+  });
+
+  test('after a deletion the next question elsewhere follows what the server has', async (t) => {
+    const page = await at.open(t);
+    await exchange(page, 'One', 'First');
+    await partsOf(page).answers.first().getByRole('button', { name: TEXTS['actions.more'] }).click();
+    const deleted = page.waitForResponse((response) => response.request().method() === 'DELETE');
+    await page.getByRole('menuitem', { name: TEXTS['actions.delete'] }).click();
+    await page.locator('.toast-close').click();
+    await deleted;
+    await partsOf(page).fresh.click();
+    await exchange(page, 'Other', 'There');
+    const sent = page.waitForRequest((request) => request.method() === 'POST' && /\/chat$/.test(request.url()));
+    at.p.enqueue(simple('Again'));
+    await say(page, 'More');
+    assert.equal('parent_id' in (await sent).postDataJSON(), false);
+    await answerIs(page, 'Again');
   });
 
   test('a question that arrived though the answer to its sending was lost is there at the next look, and out of the box', async (t) => {

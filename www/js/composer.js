@@ -22,30 +22,41 @@ export function createComposer({ onSend, onStop }) {
   const coarse = matchMedia("(pointer: coarse)");
   const fitsByItself = CSS.supports("field-sizing", "content");
   const unsettled = new Set();   // keys under which something is on its way to the server
-  let key = draftKey(null);
+  let key = null;                // of the draft in the box; null: none has been asked for yet
   let mode = "ready";
   let earlier = [];              // what was sent before in this conversation, the newest last
   let recalled = -1;             // which of it stands in the box, counted from the newest; -1: none
 
   /** Shows the draft kept under `nextKey` and keeps it there from now on. */
   function use(nextKey) {
-    const draft = readDraft(nextKey);
-    if (nextKey === key && draft === box.value) return;      // the cursor stays where it is
-    if (nextKey !== key && box.value !== "") saveDraft(key, box.value);      // another tab may have taken it away
+    const early = key === null ? box.value : "";             // written before there was anybody to keep it
+    keep();
+    if (nextKey === key && box.value !== "") return;         // the cursor stays where it is
     key = nextKey;
-    fill(draft);
+    fill(joinDrafts(readDraft(key), early));
   }
 
-  /** The conversation is gone, what was being written in it is not: it goes to the new one. */
-  function rescue() {
+  // What stands in the box counts: another tab that writes in the same conversation may have taken away what is kept.
+  function keep() {
+    if (key !== null && box.value !== "") saveDraft(key, box.value);
+  }
+
+  // Another tab has sent what stands here too.
+  function onStored(event) {
+    if (event.key === key && event.newValue === null && event.oldValue === box.value) fill("");
+  }
+
+  /** The conversation is gone, what was being written in it (and `others`) is not: it goes to the new one. */
+  function rescue(others) {
     const next = draftKey(null);
-    if (key !== next && box.value.trim() !== "") saveDraft(next, joinDrafts(box.value, readDraft(next)));
+    if (key !== next) saveDraft(next, [box.value, ...others, readDraft(next)].filter((text) => text.trim() !== "").reduce(joinDrafts, ""));
   }
 
   /** Brings back what was on its way when the page went away, unless it is `arrived`, the last message the server has. */
   function recover(arrived) {
     if (unsettled.has(key)) return;
-    const text = readDraft(sendingKey(key));
+    const text = readSending(key);
+    if (text === null) return;
     saveDraft(sendingKey(key), "");
     if (text && text !== arrived) fill(joinDrafts(text, box.value));
   }
@@ -101,7 +112,7 @@ export function createComposer({ onSend, onStop }) {
   }
 
   function sending(text) {
-    saveDraft(sendingKey(key), text);
+    saveSending(key, text);
     unsettled.add(key);
   }
 
@@ -174,6 +185,8 @@ export function createComposer({ onSend, onStop }) {
   stop.addEventListener("click", () => { onStop(); focus(); });
   box.addEventListener("keydown", onKeydown);
   box.addEventListener("input", onInput);
+  addEventListener("pagehide", keep);
+  addEventListener("storage", onStored);
   return { use, rescue, recover, recall, moveTo, setMode, forget, giveBack, takeOut, focus, fillIn };
 }
 
@@ -190,6 +203,38 @@ export function dropDraft(conversationId) {
 }
 
 const sendingKey = (key) => key.replace(draftKey(null), storeKey("sending."));
+
+// What is on its way is kept with the tab and the time: another tab that opens the same conversation meanwhile leaves it alone.
+const PATIENCE = 3 * 60_000;     // ms after which whoever comes takes it; sending has failed long before
+const tab = tabName();
+
+function tabName() {
+  const known = readTab();
+  if (known) return known;
+  const name = Math.random().toString(36).slice(2);
+  try {
+    sessionStorage.setItem(storeKey("tab"), name);
+  } catch { /* then a reload is another tab */ }
+  return name;
+}
+
+function readTab() {
+  try {
+    return sessionStorage.getItem(storeKey("tab"));
+  } catch {
+    return null;
+  }
+}
+
+function saveSending(key, text) {
+  saveDraft(sendingKey(key), text && `${tab} ${Date.now()}\n${text}`);
+}
+
+// null: it is another tab's.
+function readSending(key) {
+  const [, whose, at, text] = /^(\w+) (\d+)\n([^]*)$/.exec(readDraft(sendingKey(key))) ?? [];
+  return text === undefined ? "" : whose === tab || Date.now() - at > PATIENCE ? text : null;
+}
 
 // Storage may be full or forbidden; then drafts only last as long as the page.
 const unkept = new Map();

@@ -4,12 +4,13 @@
 // Leaves out: drawing, and what stands outside the conversation.
 //
 // `messages` are all models of the conversation in the order of writing, `path` those of the open branch. A turn is one request on its way: {request, key,
-// question, answer, draftKey, text, visit, stopWanted, isEdit}.
+// question, answer, draftKey, text, visit, stopWanted, edited}.
 
 import { announce } from "./dom.js";
 import { ask as post, changeConversation, deleteMessage, forkConversation, getConversation, sendFeedback, stopAnswer } from "./api.js";
 import { applyEvent, isRunning, localModel, modelOf, restart } from "./answer.js";
-import { draftKey, editKey, readDraft, saveDraft } from "./composer.js";
+import { draftKey } from "./composer.js";
+import { keepEdit, readEdits } from "./editor.js";
 import { newKey } from "./ids.js";
 import { noteOf } from "./message.js";
 import { followAnswer } from "./stream.js";
@@ -94,7 +95,7 @@ export function createConversation(page, events) {
     [messages, path, running, isLoaded] = [[], [], null, false];
     composer.setMode("waiting");
     if (error.status === 404) {
-      composer.rescue();
+      composer.rescue(Object.values(readEdits(id)));
       events.onGone(id);
       transcript.showFailure(t("page.gone"), { label: t("app.untitled"), icon: "plus", run: events.startNew });
     } else {
@@ -233,7 +234,7 @@ export function createConversation(page, events) {
     const last = path.at(-1);
     const failed = last?.refused ? path.at(-2) : null;
     const unanswered = failed ?? (last?.role === "user" ? last : null);
-    if (failed?.elsewhere) return askAfterLoading(text, attachments);
+    if (failed?.elsewhere) return askAfterLoading(text, attachments, last.refused.edited);
     if (failed && isSame(failed, text, attachments)) return again(last);
     if (unanswered) path = path.slice(0, path.indexOf(unanswered));
     ask(text, attachments, unanswered ? parentFor(unanswered) : nextParent());
@@ -252,12 +253,15 @@ export function createConversation(page, events) {
     pictures.giveBack(key, attachments);
   }
 
-  // The conversation went on elsewhere (409): first see how. If it still does, the text waits in the box.
-  async function askAfterLoading(text, attachments) {
+  // The conversation went on elsewhere (409): first see how. If it still does, the text waits in the box. What was meant for the place of an earlier question (`edited`) still is.
+  async function askAfterLoading(text, attachments, edited) {
     const mine = draftKey(id);
     leafId = null;
     if (!await load() || isBusy()) return giveBack(mine, text, attachments);
-    ask(text, attachments, nextParent());
+    const question = messages.find((model) => model.id === edited?.id);
+    if (!question) return ask(text, attachments, nextParent());
+    path = openPath(messages, question.id);
+    sendEdit(question, text);
   }
 
   function ask(text, attachments, parentId, more = {}) {
@@ -273,12 +277,12 @@ export function createConversation(page, events) {
 
   /** Sends an earlier question in other words, on a branch beside it. */
   function sendEdit(question, text) {
-    if (isBusy()) return announce(t("error.busy"), { alert: true });
+    if (isBusy()) return page.toast(t("error.busy"), { alert: true });
     edited = null;
-    keepEdit(question, text);
+    keepEdit(id, question.id, text);
     path = path.slice(0, path.indexOf(question));
     ask(text, question.attachments, parentFor(question));
-    turn.isEdit = true;
+    turn.edited = question;
   }
 
   /** A second answer to the same question, beside the first; the first one to a question that has none. */
@@ -302,10 +306,10 @@ export function createConversation(page, events) {
     if (model.isLost) return load();
     if (!model.refused) return regenerate(model);
     const question = path[path.indexOf(model) - 1];
-    composer.takeOut(question.content);
+    if (question.content) composer.takeOut(question.content);
     pictures.takeOut(question.attachments);
     if (!question.elsewhere) again(model);
-    else if (question.content || question.attachments.length > 0) askAfterLoading(question.content, question.attachments);
+    else if (question.content || question.attachments.length > 0) askAfterLoading(question.content, question.attachments, model.refused.edited);
     else decideAnew(path[path.indexOf(question) - 1]);
   }
 
@@ -348,7 +352,7 @@ export function createConversation(page, events) {
     if (!path.includes(edited)) edited = null;
     composer.setMode("answering");
     show();
-    if (document.activeElement === document.body) composer.focus();      // the button that was pressed is gone
+    if (document.activeElement === document.body || !document.activeElement.checkVisibility()) composer.focus();      // the button that was pressed is gone
     announcer.begun();
     events.onRequest(body);
     run(turn);
@@ -367,7 +371,7 @@ export function createConversation(page, events) {
     const isShown = asked.visit === visit;
     const isNew = !asked.request.conversation_id;
     composer.forget(asked.draftKey);
-    if (asked.isEdit) saveDraft(editKey(conversationId), "");
+    if (asked.edited) keepEdit(conversationId, asked.edited.id, null);
     if (asked.stopWanted && !isShown) stopAnswer(conversationId).catch(() => {});
     if (asked.question) asked.question.id = questionId;
     asked.answer.id = messageId;
@@ -398,7 +402,7 @@ export function createConversation(page, events) {
   // Nothing was stored. The text goes back to the box; the failure stands where the answer would.
   function refused(asked, error) {
     if (asked.text) giveBack(asked.draftKey, asked.text, asked.question.attachments);
-    if (asked.isEdit) saveDraft(editKey(asked.request.conversation_id), "");        // it is in the box now
+    if (asked.edited) keepEdit(asked.request.conversation_id, asked.edited.id, null);        // it is in the box now
     if (asked.visit !== visit) return;
     turn = null;
     if (asked.question) {
@@ -451,6 +455,7 @@ export function createConversation(page, events) {
     transcript.dropRoom();
     leafId = newestBelow(messages, other).id;
     show();
+    transcript.focusButton(other, by < 0 ? "previous" : "next");
     if (!path.includes(edited)) edited = null;
     changeConversation(id, { leaf_id: leafId }).catch(() => {});    // only where it opens the next time
   }
@@ -460,19 +465,13 @@ export function createConversation(page, events) {
     show();
   }
 
-  // An edit that was left open is kept like a draft, one in each conversation; ids have no line feed.
-  function keepEdit(model, words) {
-    saveDraft(editKey(id), words === model.content ? "" : `${model.id}\n${words}`);
-  }
+  const writeEdit = (model, words) => keepEdit(id, model.id, words === model.content ? null : words);
 
   /** What is being written in place of this question. */
-  function editOf(model) {
-    const kept = readDraft(editKey(id));
-    return kept.startsWith(`${model.id}\n`) ? kept.slice(model.id.length + 1) : model.content;
-  }
+  const editOf = (model) => readEdits(id)[model.id] ?? model.content;
 
-  function cancelEdit() {
-    saveDraft(editKey(id), "");
+  function cancelEdit(model) {
+    keepEdit(id, model.id, null);
     edited = null;
     show();
     composer.focus();
@@ -484,11 +483,14 @@ export function createConversation(page, events) {
     if (payload === null) return;
     const before = model.feedback;
     model.feedback = kind;
+    changes += 1;
     show();
     try {
       await sendFeedback(model.id, kind, payload);
+      changes += 1;
       announce(t("actions.rated"));
     } catch (error) {
+      changes += 1;
       model.feedback = before;
       show();
       page.toast(error.message, { alert: true });
@@ -498,6 +500,7 @@ export function createConversation(page, events) {
   async function fork(model) {
     try {
       events.onOpen((await forkConversation(model.id)).conversation_id);
+      composer.focus();
     } catch (error) {
       page.toast(error.message, { alert: true });
     }
@@ -533,6 +536,8 @@ export function createConversation(page, events) {
       } catch (error) {
         if (error.status !== 404) { undo(); page.toast(error.message, { alert: true }); }
       }
+      changes += 1;                           // what was read before still has them
+      for (const each of gone) removed.delete(each.id);
     };
     const leaving = () => commit(true);
     addEventListener("pagehide", leaving);
@@ -568,7 +573,7 @@ export function createConversation(page, events) {
     changeConversation(id, { metadata }).catch((error) => page.toast(error.message, { alert: true })).finally(() => { saving -= 1; changes += 1; });
   }
 
-  const act = { edit, editOf, keepEdit, cancelEdit, sendEdit, regenerate, goOn, retry, branch, rate, fork, remove, confirm, askNext: (text) => { if (!isBusy()) send(text); } };
+  const act = { edit, editOf, writeEdit, cancelEdit, sendEdit, regenerate, goOn, retry, branch, rate, fork, remove, confirm, askNext: (text) => { if (!isBusy()) send(text); } };
   return { open, send, stop, refresh, saveSettings, act, isBusy, get id() { return id; }, get path() { return path; } };
 }
 

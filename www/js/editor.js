@@ -1,6 +1,8 @@
-// The box in which an earlier question is written anew. Neighbours: message.js shows it in place of the question; composer.js has the box for new ones.
-// Leaves out: what becomes of the words.
+// The box in which an earlier question is written anew, and the words that are left in it: they are kept like drafts.
+// Neighbours: message.js shows it in place of the question; composer.js has the box for new ones; conversation.js says when the words may go.
+// Leaves out: sending.
 
+import { editKey, readDraft, saveDraft } from "./composer.js";
 import { h } from "./dom.js";
 import { isComposing, sendsBy } from "./keys.js";
 import { t } from "./i18n.js";
@@ -35,4 +37,20 @@ export function createEditor(text, { onInput, onSend, onCancel }) {
   }
 
   return { element, focus };
+}
+
+/** What is being written in a conversation in place of its questions: {id of a message: words}. */
+export function readEdits(conversationId) {
+  try {
+    return JSON.parse(readDraft(editKey(conversationId)) || "{}");
+  } catch {
+    return {};
+  }
+}
+
+/** Keeps these words; null forgets them. */
+export function keepEdit(conversationId, messageId, words) {
+  const { [messageId]: before, ...edits } = readEdits(conversationId);
+  if (words !== null) edits[messageId] = words;
+  saveDraft(editKey(conversationId), Object.keys(edits).length > 0 ? JSON.stringify(edits) : "");
 }

@@ -12,7 +12,7 @@ import { createParts } from "./parts.js";
 import { t } from "./i18n.js";
 
 /**
- * The view of a model. `act` has what people can do with a message (actions.js, and confirm(), editOf(), keepEdit(), cancelEdit(), sendEdit()); `onBlock(text)` gets each finished
+ * The view of a model. `act` has what people can do with a message (actions.js, and confirm(), editOf(), writeEdit(), cancelEdit(), sendEdit()); `onBlock(text)` gets each finished
  * paragraph of an answer that is being written. Returns {element, update(model, place), grow(piece)}, where `place` is {next, siblings, isLast, canAct}.
  */
 export function createMessage(model, act) {
@@ -68,7 +68,7 @@ function createQuestion(model, act) {
       return;
     }
     editor = createEditor(act.editOf(model), {
-      onInput: (words) => act.keepEdit(model, words), onSend: (words) => act.sendEdit(model, words), onCancel: () => act.cancelEdit(model),
+      onInput: (words) => act.writeEdit(model, words), onSend: (words) => act.sendEdit(model, words), onCancel: () => act.cancelEdit(model),
     });
     text.after(editor.element);
     editor.focus();

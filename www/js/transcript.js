@@ -116,6 +116,12 @@ export function createTranscript(act) {
     focusArticle(next);
   }
 
+  /** Gives the focus to a button below a message, or if that is switched off to the next one that is not. */
+  function focusButton(model, name) {
+    const actions = views.get(model.key)?.element.querySelector(".actions");
+    (actions?.querySelector(`[data-action="${name}"]:enabled`) ?? actions?.querySelector("button:enabled"))?.focus();
+  }
+
   // ---- room below what was sent
 
   /** Puts a new question near the top: the answer below it gets the height that is left, and grows into it without anything moving. */
@@ -160,7 +166,7 @@ export function createTranscript(act) {
     welcome.hidden = true;
   }
 
-  return { show, redraw: draw, update, grow, reveal, step, makeRoom, dropRoom, showLoading, showFailure, toLatest: follow.toLatest, hold: follow.hold };
+  return { show, redraw: draw, update, grow, reveal, step, focusButton, makeRoom, dropRoom, showLoading, showFailure, toLatest: follow.toLatest, hold: follow.hold };
 }
 
 // Keeps `scroller` at its end while `content` grows, until somebody scrolls up or selects text.
