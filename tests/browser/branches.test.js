@@ -339,6 +339,7 @@ test('a copy up to a message is a conversation of its own', async (t) => {
   const address = page.url();
   await chooseFromMenu(answers.nth(0), 'actions.fork');
   await eventually(() => page.url() !== address, 'the copy is open');
+  await eventually(() => page.evaluate(() => document.activeElement.id === 'box'), 'one can write there');
   await answerIs(page, 'First');
   assert.deepEqual(await questionsOn(page), ['Fork me']);
   await exchange(page, 'Elsewhere', 'There');

@@ -110,7 +110,9 @@ describe('a site with a look of its own', () => {
     const starters = page.getByRole('group', { name: 'Suggestions' });
     await starters.getByRole('button').first().waitFor();
     assert.deepEqual(await starters.getByRole('button').allTextContents(), UI.starter_questions);
-    await starters.getByRole('button').nth(1).click();
+    await starters.getByRole('button').nth(1).focus();
+    await page.keyboard.press('Enter');
+    await eventually(() => page.evaluate(() => document.activeElement.id === 'box'), 'the focus is in the box, since the button is gone');
     await answerIs(page, 'At nine.');
     assert.equal(at.p.chats.at(-1).body.messages.at(-1).content, '<b>How</b> do I renew?');
     await idle(page);
