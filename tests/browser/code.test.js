@@ -66,7 +66,7 @@ test('no guessing, no colours beyond 50 KB, and nothing is fetched for either', 
 
 test('a language that cannot be fetched leaves the text plain', async (t) => {
   const page = await openProse(at, t, { allow: /Failed to load resource|404/ });
-  await page.route('**/vendor/languages/python.js', (route) => route.fulfill({ status: 404, body: '' }));
+  await page.route('**/vendor/languages/python.js*', (route) => route.fulfill({ status: 404, body: '' }));
   await draw(page, fence('python', 'x = 1'));
   assert.equal(await page.locator('.prose pre code').textContent(), 'x = 1');
 });

@@ -505,9 +505,11 @@ describe('as the site wants it', () => {
     const g = gate();
     await page.route(/\/api\/config$/, async (route) => { await g.wait(); await route.continue(); });
     await page.reload();
-    await page.getByRole('button', { name: 'Good answer' }).waitFor();
+    await page.getByRole('button', { name: 'Regenerate' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: /^(Good|Bad) answer$/ }).count(), 0, 'what may be switched off is not shown before it');
     g.open();
-    await page.getByRole('button', { name: 'Good answer' }).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: 'Bad answer' }).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Good answer' }).count(), 0);
     assert.doesNotMatch(await lastAnswer(page).locator('.details').textContent(), /tokens|\$/);
     await lastAnswer(page).locator('.customs summary').getByText('chart_data').waitFor();
     await page.getByRole('button', { name: 'Events' }).waitFor();

@@ -215,7 +215,7 @@ test('without the parser texts are shown as they are, and drawn as soon as it is
 
 test('where there is no parser texts stay as they are, with their lines, and are told', async (t) => {
   const page = await at.open(t, { allow: /Failed to load resource|404/, path: '/diagnose.html' });
-  await page.route('**/vendor/markdown-it.js', (route) => route.fulfill({ status: 404, body: '' }));
+  await page.route('**/vendor/markdown-it.js*', (route) => route.fulfill({ status: 404, body: '' }));
   const told = await page.evaluate(async () => {
     const { createMarkdown, loadMarkdown } = await import(new URL('js/markdown.js', document.baseURI).href);
     const texts = [];

@@ -121,9 +121,12 @@ export async function startChat(composer) {
     document.dispatchEvent(new CustomEvent(`parley:${event.type}`, { detail: { ...event, conversationId: conversation.id, messageId: model.id } }));
   }
 
-  // Nothing waits for this: without an answer the page is as it comes.
+  // Nothing waits for this: without an answer the page is as it comes, with the theme of the last visit, and the next look asks again.
   async function configure() {
-    config = await getConfig().catch(() => NO_CONFIG);
+    if (config !== NO_CONFIG) return;
+    const found = await getConfig().catch(() => null);
+    if (!found || config !== NO_CONFIG) return;
+    config = found;
     ({ pageTitle } = applyLook(config, { onStart: (text) => { if (!conversation.isBusy()) conversation.send(text); } }));
     panels.configured();
     options.refresh();
@@ -171,6 +174,13 @@ export async function startChat(composer) {
   function look() {
     if (document.hidden) return;
     sidebar.refresh();
+    fetchOnce();
+  }
+
+  // What has to be had once: where it failed, each look asks again.
+  function fetchOnce() {
+    options.load();
+    configure();
   }
 
   channel?.addEventListener("message", ({ data }) => {
@@ -202,8 +212,7 @@ export async function startChat(composer) {
   conversation.open(idInAddress() ?? null);
   sidebar.select(conversation.id);
   sidebar.refresh();
-  options.load();
-  configure();
+  fetchOnce();
   if (location.hash === "#usage") panels.openUsage();
   return { send: (text) => conversation.send(text, pictures.take()), stop: conversation.stop };
 }

@@ -2,7 +2,7 @@
 // and what code inside a sentence shares with it. Neighbours: render.js makes them; clipboard.js; css/answer.css has the colours; vendor/highlight.js.
 // Leaves out: guessing a language. A label that is not known here, or a long text, stays plain.
 
-import { announce, h, icon } from "./dom.js";
+import { announce, h, icon, insist } from "./dom.js";
 import { copyText } from "./clipboard.js";
 import { t } from "./i18n.js";
 
@@ -124,7 +124,7 @@ export function createCode() {
 // --- colours
 
 let core = null;
-const loading = new Map();
+const loading = new Map();      // by language: what fetches it
 const loaded = new Set();
 
 function colour(code, { label, text }, isCurrent) {
@@ -134,16 +134,17 @@ function colour(code, { label, text }, isCurrent) {
   else loadLanguage(language).then((isThere) => isThere && isCurrent() && showTree(code, language, text));
 }
 
-/** Fetches highlight.js and a language, once. Resolves to whether it is there. */
+/** Fetches highlight.js and a language, unless it is there. Resolves to whether it is. */
 export function loadLanguage(language) {
-  if (!loading.has(language)) loading.set(language, fetchLanguage(language).then(() => true, () => false));
-  return loading.get(language);
+  if (!loading.has(language)) loading.set(language, insist((again) => fetchLanguage(language, again)));
+  return loading.get(language)().then(() => true, () => false);
 }
 
-async function fetchLanguage(language) {
+// Another try may bring highlight.js again: the first one has the languages.
+async function fetchLanguage(language, again) {
   const names = [language, ...(INSIDE[language] ?? [])];
-  const [highlight, ...grammars] = await Promise.all([import("../vendor/highlight.js"), ...names.map((name) => import(`../vendor/languages/${name}.js`))]);
-  core = highlight.default;
+  const [highlight, ...grammars] = await Promise.all([import(`../vendor/highlight.js${again}`), ...names.map((name) => import(`../vendor/languages/${name}.js${again}`))]);
+  core ??= highlight.default;
   for (const [at, grammar] of grammars.entries()) core.registerLanguage(names[at], grammar.default);
   loaded.add(language);
 }

@@ -63,11 +63,11 @@ function createButton({ label, kind, value, form }, close) {
   return h("button", { class: look, type: "button", onclick: () => close(value ?? null) }, label);
 }
 
-// Only a press that begins and ends beside the dialog: selecting text may end there too.
+// Only a press that begins and ends beside the dialog: selecting text may end there too. The second half of the double click that opened it is none.
 function closeOnClickBeside(element, dismiss) {
   let beganBeside = false;
   element.addEventListener("pointerdown", (event) => { beganBeside = isBeside(element, event); });
-  element.addEventListener("click", (event) => { if (beganBeside && isBeside(element, event)) dismiss(); });
+  element.addEventListener("click", (event) => { if (beganBeside && event.detail < 2 && isBeside(element, event)) dismiss(); });
 }
 
 function isBeside(element, { target, clientX, clientY }) {

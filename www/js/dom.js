@@ -44,6 +44,34 @@ export function decoded(text) {
   }
 }
 
+const PAUSES = [1000, 3000];      // ms before something is fetched once more
+
+/**
+ * A function that calls `load(again)` until it has succeeded, and resolves to what that gives: over a short failure it waits, a longer one it leaves to the next call.
+ * Calls at the same time share one promise. `again` goes behind the address of a module: browsers before 2026 keep what failed, under its address, until a reload.
+ */
+export function insist(load) {
+  let tries = 0;
+  let promise = null;
+  const attempt = () => load(tries++ > 0 ? `?again=${tries - 1}` : "");
+
+  async function patiently() {
+    for (const pause of PAUSES) {
+      try {
+        return await attempt();
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+    return attempt();
+  }
+
+  return () => (promise ??= patiently().catch((error) => {
+    promise = null;
+    throw error;
+  }));
+}
+
 /** Makes `elements` the children of `parent`, moving only those that stand in the wrong place. */
 export function arrange(parent, elements) {
   const wanted = new Set(elements);

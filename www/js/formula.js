@@ -2,27 +2,29 @@
 // Neighbours: render.js makes them; maths.js finds them; vendor/katex.js, vendor/katex.css.
 // Leaves out: chemistry (mhchem), links and images inside formulas (trust: false).
 
-import { h } from "./dom.js";
+import { h, insist } from "./dom.js";
 
 const LONGEST = 10_000;
 const CLOSING = { "$$": "$$", "\\[": "\\]", "\\(": "\\)", "$": "$" };
 const OPTIONS = { throwOnError: true, trust: false, strict: "ignore", maxExpand: 1000, maxSize: 20, output: "htmlAndMathml" };
 
 let katex = null;
-let loading = null;
 
-/** Fetches KaTeX and its stylesheet, once. Resolves to whether it is there. */
+const fetchKatex = insist(async (again) => {
+  await Promise.all([import(`../vendor/katex.js${again}`), loadStyles()]);
+  katex = globalThis.katex;
+});
+
+/** Fetches KaTeX and its stylesheet, unless they are there. Resolves to whether they are. */
 export function loadKatex() {
-  loading ??= Promise.all([import("../vendor/katex.js"), loadStyles()]).then(() => {
-    katex = globalThis.katex;
-    return true;
-  }, () => false);
-  return loading;
+  return fetchKatex().then(() => true, () => false);
 }
 
+// There is one link: another try takes the place of the one before.
 function loadStyles() {
+  document.getElementById("katex-css")?.remove();
   return new Promise((resolve, reject) => {
-    document.head.append(h("link", { rel: "stylesheet", href: new URL("../vendor/katex.css", import.meta.url), onload: resolve, onerror: reject }));
+    document.head.append(h("link", { id: "katex-css", rel: "stylesheet", href: new URL("../vendor/katex.css", import.meta.url), onload: resolve, onerror: reject }));
   });
 }
 

@@ -11,8 +11,8 @@ import { storeKey } from "./settings.js";
 const KEY = storeKey("look");
 const NAME = "Parley";
 
-/** What is used until the server has answered, or when it does not. */
-export const NO_CONFIG = { feedback: {}, customization: null, user_settings: { form: null }, show_usage: true, debug_mode: false, conversation_history: true, parley: {} };
+/** What is used until the server has answered: nothing is shown that it may have switched off. */
+export const NO_CONFIG = { feedback: { like: { enabled: false }, dislike: { enabled: false } }, customization: null, user_settings: { form: null }, show_usage: false, debug_mode: false, conversation_history: true, parley: {} };
 
 /** Shows what the configuration says. `onStart(text)` runs when a starter question is chosen. Returns {pageTitle}. */
 export function applyLook(config, { onStart }) {

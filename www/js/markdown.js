@@ -7,7 +7,7 @@
 // until it becomes "---x". Two things still look back: link reference definitions, for which a text that has some is drawn once more at its end, and
 // an unclosed $$ (maths.js). While the page is hidden nothing is drawn; on return all is drawn once.
 
-import { h } from "./dom.js";
+import { h, insist } from "./dom.js";
 import { maths } from "./maths.js";
 import { closeMarks, holdBack } from "./unfinished.js";
 import { blocksOf, createPool, hasHeading, levelHeadings, mend, plainText, renderBlock } from "./render.js";
@@ -16,16 +16,16 @@ const SHARE = 8;               // after a drawing that took long, frames are lef
 const LONG = 3;                // ms
 
 let parser = null;
-let loading = null;
 let missing = false;
 
-/** Fetches the Markdown parser, once. Resolves to whether it is there; without it texts are shown as they are. */
+const fetchParser = insist(async (again) => {
+  const { default: MarkdownIt } = await import(`../vendor/markdown-it.js${again}`);
+  parser = createParser(MarkdownIt);
+});
+
+/** Fetches the Markdown parser, unless it is there. Resolves to whether it is; without it texts are shown as they are. */
 export function loadMarkdown() {
-  loading ??= import("../vendor/markdown-it.js").then(({ default: MarkdownIt }) => {
-    parser = createParser(MarkdownIt);
-    return true;
-  }, () => !(missing = true));
-  return loading;
+  return fetchParser().then(() => true, () => !(missing = true));
 }
 
 // Without fuzzy links: README.md and main.py are files here, not hosts in Moldova and Paraguay.

@@ -80,11 +80,17 @@ function createPicker({ chosen, defaultModel, onPick }) {
   const list = byId("model-list");
   const note = byId("model-note");
   let models = [];
+  let isLoaded = false;
   let shown = [];
   let active = 0;
 
+  /** Asks for the models, unless they are there. */
   async function load() {
-    models = await listModels().catch(() => []);
+    if (isLoaded) return;
+    try {
+      models = await listModels();
+      isLoaded = true;
+    } catch { /* chat.js calls again */ }
     show();
   }
 

@@ -6,6 +6,7 @@ import { byId } from "./dom.js";
 import { t } from "./i18n.js";
 import { getSetting, isDebugOn, onSetting } from "./settings.js";
 import { ariaKeys, matchShortcut, openShortcuts } from "./shortcuts.js";
+import { showToast } from "./toast.js";
 
 const KEPT = 2000;       // events of which a panel that is opened later still knows
 
@@ -15,27 +16,39 @@ export function createPanels({ config }) {
   const recent = [];
   let conversation = null;  // the id of the open one; of another one the events are not told
   let debug = null;         // the panel of events, once it was opened
+  let isAsking = false;     // the form of a like or dislike is open
   let shortcuts = [];
 
   // ---- dialogs
 
-  async function openPreferences() {
-    const { openPreferences: open } = await import("./preferences.js");
-    open({ config: config() });
-  }
+  const openPreferences = single(async () => {
+    const module = await toldIfMissing(import("./preferences.js"));
+    await module?.openPreferences({ config: config() }).closed;
+  });
 
-  async function openUsage() {
-    const { openUsage: open } = await import("./usage.js");
-    const dialog = await open();
-    dialog?.closed?.then(() => { if (location.hash === "#usage") history.replaceState(null, "", location.pathname + location.search); });
-  }
+  const openUsage = single(async () => {
+    const module = await toldIfMissing(import("./usage.js"));
+    await module?.openUsage().closed;
+    if (module && location.hash === "#usage") history.replaceState(null, "", location.pathname + location.search);
+  });
 
-  /** What goes with a like or dislike: {} at once, the values of the form that the server wants filled in, or null if somebody would rather not. */
+  const openKeys = single(async () => {
+    const dialog = await toldIfMissing(openShortcuts(shortcuts));
+    await dialog?.closed;
+  });
+
+  /** What goes with a like or dislike: {} at once, the values of the form that the server wants filled in, or null if somebody would rather not, or cannot. */
   async function askFeedback(kind) {
     const schema = config().feedback?.[kind]?.form;
     if (!schema) return {};
-    const { openFormDialog } = await import("./forms.js");
-    return openFormDialog({ title: schema.title || t(`actions.${kind}`), schema, values: {}, submitLabel: t("form.send") });
+    if (isAsking) return null;
+    isAsking = true;
+    try {
+      const module = await toldIfMissing(import("./forms.js"));
+      return await module?.openFormDialog({ title: schema.title || t(`actions.${kind}`), schema, values: {}, submitLabel: t("form.send") }) ?? null;
+    } finally {
+      isAsking = false;
+    }
   }
 
   // ---- the panel of events
@@ -56,15 +69,15 @@ export function createPanels({ config }) {
     debug?.setConversation(id);
   }
 
-  async function toggleDebug() {
-    if (debug) return closeDebug();
+  const openDebug = single(async () => {
     toggle.setAttribute("aria-pressed", "true");
-    const { createDebugPanel } = await import("./debug.js");
-    debug = createDebugPanel({ onClose: closeDebug });
+    const module = await toldIfMissing(import("./debug.js"));
+    if (!module || toggle.hidden) return toggle.setAttribute("aria-pressed", "false");      // it may be switched off by now
+    debug = module.createDebugPanel({ onClose: closeDebug });
     debug.setConversation(conversation);
     for (const entry of recent) debug.add(entry);
     byId("shell").append(debug.element);
-  }
+  });
 
   function closeDebug() {
     debug?.element.remove();
@@ -101,7 +114,7 @@ export function createPanels({ config }) {
       { keys: "alt+arrowup", label: "keys.previous", run: () => run.step(-1) },
       { keys: "alt+arrowdown", label: "keys.next", run: () => run.step(1) },
       { keys: "mod+shift+m", label: "keys.model", run: run.pickModel },
-      { keys: "?", label: "keys.list", run: () => openShortcuts(shortcuts) },
+      { keys: "?", label: "keys.list", run: openKeys },
     ];
     byId("search").setAttribute("aria-keyshortcuts", ariaKeys("mod+k"));
     byId("new").setAttribute("aria-keyshortcuts", ariaKeys("mod+shift+o"));
@@ -117,7 +130,23 @@ export function createPanels({ config }) {
 
   byId("open-preferences").addEventListener("click", openPreferences);
   byId("open-usage").addEventListener("click", openUsage);
-  toggle.addEventListener("click", toggleDebug);
+  toggle.addEventListener("click", () => (debug ? closeDebug() : openDebug()));
   onSetting("debug", showDebugToggle);
   return { openUsage, openPreferences, askFeedback, record, setConversation, configured, bindShortcuts };
+}
+
+// While it runs, which is until the dialog is closed, another call opens nothing.
+function single(run) {
+  let running = null;
+  return () => (running ??= run().finally(() => { running = null; }));
+}
+
+// What a promise of something fetched gives; null, with a note that says so, where it cannot be had.
+async function toldIfMissing(promise) {
+  try {
+    return await promise;
+  } catch {
+    showToast(t("error.network"), { alert: true });
+    return null;
+  }
 }
