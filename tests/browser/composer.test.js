@@ -576,6 +576,21 @@ function png(width, height, { noise = false } = {}) {
 }
 
 const small = (n = 1) => ({ name: `small${n}.png`, mimeType: 'image/png', buffer: png(10 + n, 10) });
+const slow = (n) => ({ ...small(n), mimeType: 'image/x-other' });       // of a type that has to be drawn anew, which a test can hold
+
+/** Pictures that have to be drawn anew wait for the function that this resolves to. */
+async function holdReading(page) {
+  await page.evaluate(() => {
+    const real = globalThis.createImageBitmap;
+    const door = new Promise((resolve) => { globalThis.openReading = resolve; });
+    globalThis.createImageBitmap = async (file) => { await door; return real(file); };
+  });
+  return () => page.evaluate(async () => {
+    globalThis.openReading();
+    await new Promise((resolve) => setTimeout(resolve, 100));     // what is read now is drawn at once
+  });
+}
+
 const urlOf = ({ mimeType, buffer }) => `data:${mimeType};base64,${buffer.toString('base64')}`;
 const thumbs = (page) => page.getByRole('list', { name: 'Pictures' }).getByRole('img');
 const choosePictures = (page, files) => page.locator('#picture-file').setInputFiles(files);
@@ -704,6 +719,95 @@ describe('pictures', () => {
     assert.ok(corner.slice(0, 3).every((value) => value > 240), `${corner}`);
   });
 
+  test('one that is still being read goes with the question it was meant for; what is added after Enter does not', async (t) => {
+    const page = await at.open(t);
+    const { box, questions } = partsOf(page);
+    const read = await holdReading(page);
+    await carry(box, 'paste', [slow(1)]);
+    await say(page, 'What is this?');
+    await note(page).getByText('as soon as its pictures are prepared').waitFor();
+    assert.match(await page.evaluate(() => localStorage.getItem('parley.sending.')), /What is this\?$/, 'the text is safe');
+    await carry(box, 'paste', [small(2)]);
+    at.p.enqueue(simple('A small one'));
+    await read();
+    await answerIs(page, 'A small one');
+    await idle(page);
+    assert.equal(sentPictures().length, 1);
+    assert.equal(await questions.locator('img').count(), 1);
+    await eventually(async () => JSON.stringify(await thumbs(page).evaluateAll((all) => all.map((e) => e.alt))) === '["small2.png"]', 'the other waits for the next message');
+    assert.equal(await note(page).isVisible(), false);
+  });
+
+  test('one that is still being read comes to its own conversation, whatever is open then; a new one may get its id meanwhile', async (t) => {
+    const page = await at.open(t);
+    const { box, fresh, list, questions } = partsOf(page);
+    const go = (title) => list.filter({ hasText: title }).first().getByRole('link').click();
+    const names = () => thumbs(page).evaluateAll((all) => all.map((e) => e.alt));
+    await exchange(page, 'Reading A', 'a');
+    await fresh.click();
+    const g = gate();
+    at.p.enqueue(held('b', g, 'b'));
+    const read = await holdReading(page);
+    let begun = page.waitForResponse(/\/chat$/);
+    const door = gate();
+    await page.route(/\/chat$/, async (route) => { await door.wait(); await route.continue(); });
+    await say(page, 'Reading B');
+    await carry(box, 'paste', [slow(1)]);
+    await carry(box, 'paste', [small(2)]);
+    door.open();                                            // only now it has an id
+    await begun;
+    await answerIs(page, 'b');
+    g.open();
+    await idle(page);
+    await go('Reading A');
+    await answerIs(page, 'a');
+    await read();
+    assert.deepEqual(await names(), []);
+    await go('Reading B');
+    await answerIs(page, 'bb');
+    await eventually(async () => (await names()).length === 2, 'both are there');
+    assert.deepEqual(await names(), ['small1.png', 'small2.png']);
+
+    const readAgain = await holdReading(page);
+    await carry(box, 'paste', [slow(3)]);
+    await say(page, 'Left');
+    await go('Reading A');
+    await answerIs(page, 'a');
+    const asked = at.p.chats.length;
+    await readAgain();
+    assert.equal(await box.inputValue(), '');
+    await go('Reading B');
+    await answerIs(page, 'bb');
+    assert.equal(await box.inputValue(), 'Left', 'it was not asked, and is not lost');
+    assert.equal((await names()).length, 3);
+    assert.equal(at.p.chats.length, asked);
+    begun = page.waitForRequest(/\/chat$/);
+    at.p.enqueue(simple('seen'));
+    await box.press('Enter');
+    await begun;
+    await answerIs(page, 'seen');
+    await idle(page);
+    assert.equal(sentPictures().length, 3);
+    assert.equal(await questions.last().locator('img').count(), 3);
+  });
+
+  test('a question does not go without the picture that cannot be read: it is in the box again', async (t) => {
+    const page = await at.open(t);
+    const { box, send } = partsOf(page);
+    const asks = watchAsks(page);
+    const read = await holdReading(page);
+    await carry(box, 'paste', [{ name: 'broken.heic', mimeType: 'image/heic', buffer: Buffer.from('hello') }]);
+    await say(page, 'What is this?');
+    await note(page).getByText('as soon as its pictures are prepared').waitFor();
+    await read();
+    await note(page).getByText('“broken.heic” cannot be read as a picture.').waitFor();
+    await eventually(async () => await box.inputValue() === 'What is this?', 'the text is back');
+    assert.equal(await send.getAttribute('aria-disabled'), 'false');
+    assert.equal(asks.length, 0);
+    await exchange(page, 'Then without', 'fine');
+    assert.equal(await note(page).isVisible(), false);
+  });
+
   test('each conversation has its own; given back when the question did not arrive; an edit keeps them', async (t) => {
     const page = await at.open(t, { allow: FAILED });
     const { box, fresh, list, questions } = partsOf(page);
@@ -791,6 +895,12 @@ describe('keys and focus', () => {
     await page.keyboard.press('Alt+ArrowUp');
     assert.ok(await isFocused(questions.last()));
     await page.keyboard.press('Alt+ArrowDown');
+    assert.ok(await isFocused(answers.last()));
+    await box.focus();
+    await page.keyboard.press('Alt+ArrowUp');
+    assert.ok(await isFocused(box), 'in a text the arrows are the text\'s');
+    await box.fill('');
+    await page.keyboard.press('Alt+ArrowUp');
     assert.ok(await isFocused(answers.last()));
     await page.keyboard.press('Control+Shift+M');
     await page.locator('#models').waitFor();

@@ -177,6 +177,41 @@ describe('beside the text', () => {
     });
   });
 
+  test('what is selected in thinking stays while it goes on', async (t) => {
+    const g = gate();
+    at.p.respond(async (req, io) => {
+      io.chunk(io.shape({ reasoning_content: 'First of all', content: null }));
+      await g.wait();
+      io.chunk(io.shape({ reasoning_content: ', and then', content: null }));
+      io.token('Four.'); io.finish('stop', USAGE); io.done(); await io.end();
+    });
+    const page = await at.open(t);
+    await say(page, 'answer');
+    await lastAnswer(page).getByText('Thinking…').click();
+    const text = lastAnswer(page).locator('.thinking-text');
+    await text.getByText('First of all').waitFor();
+    await text.evaluate((e) => getSelection().setBaseAndExtent(e.firstChild, 0, e.firstChild, 5));
+    g.open();
+    await idle(page);
+    assert.equal(await text.textContent(), 'First of all, and then');
+    assert.equal(await page.evaluate(() => String(getSelection())), 'First');
+  });
+
+  test('what to ask next stays, with the focus, when the conversation is looked at again', async (t) => {
+    const page = await at.open(t);
+    await ask(page, 'followups Said');
+    const chip = page.getByRole('button', { name: 'And then?' });
+    await page.reload();                                    // what the end of the answer set off is over
+    await chip.waitFor();
+    const id = page.url().split('#c=')[1];
+    await chip.focus();
+    const read = page.waitForResponse((response) => response.url().endsWith(`/conversations/${id}`) && response.request().method() === 'GET');
+    await page.evaluate((changed) => { const other = new BroadcastChannel('parley.changes'); other.postMessage({ changed }); other.close(); }, id);
+    await (await read).text();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 100)));        // it is shown by now
+    assert.equal(await chip.evaluate((e) => e === document.activeElement), true);
+  });
+
   test('what to ask next: under the last answer only; a click asks', async (t) => {
     const page = await at.open(t);
     await ask(page, 'followups Said');

@@ -41,6 +41,19 @@ test('the colour scheme changes at once, and is kept', async (t) => {
   assert.equal((await kept(page)).scheme, 'system');
 });
 
+test('the colour scheme chosen in one tab reaches the others', async (t) => {
+  const { page, dialog } = await openSettings(t, {}, { colorScheme: 'light' });
+  const other = await at.open(t, { context: page.context() });
+  const light = await background(other);
+  const shows = (scheme) => other.waitForFunction((wanted) => document.documentElement.dataset.theme === wanted, scheme);
+  await dialog.getByRole('radio', { name: 'Dark' }).check();
+  await shows('dark');
+  assert.notEqual(await background(other), light);
+  await dialog.getByRole('radio', { name: 'Same as system' }).check();
+  await shows(undefined);
+  assert.equal(await background(other), light);
+});
+
 test('switches and choices are kept at once, and stand as they were left', async (t) => {
   const { page, dialog } = await openSettings(t);
   assert.equal(await dialog.getByRole('checkbox', { name: 'Enter sends the message' }).isChecked(), true);

@@ -178,6 +178,22 @@ describe('at the same time', () => {
     assert.equal(await partsOf(page).box.inputValue(), '');
   });
 
+  test('the more a question brings along, the longer it may take to arrive', async (t) => {
+    const page = await at.open(t, { path: '/favicon.svg', allow: /favicon|Failed to load|net::ERR/ });
+    await page.clock.install();
+    await page.goto(`${at.s.url}/`);
+    await page.locator('html[data-ready="all"]').waitFor();
+    await page.route(/\/chat$/, () => {});            // half a megabyte on a slow line
+    const posted = page.waitForRequest(/\/chat$/);
+    await partsOf(page).box.evaluate((box) => { box.value = 'words '.repeat(80_000); box.dispatchEvent(new Event('input', { bubbles: true })); });
+    await partsOf(page).box.press('Enter');
+    await posted;
+    await page.clock.fastForward(127_000);
+    assert.equal(await partsOf(page).retry.isVisible(), false);
+    await page.clock.fastForward(6000);
+    await partsOf(page).retry.waitFor();
+  });
+
   test('options changed while a conversation is being opened do not overwrite what is kept with it', async (t) => {
     at.p.enqueue(simple('x'));
     const made = await ask({ message: 'With settings' });

@@ -58,6 +58,11 @@ unit('single characters are text where somebody writes; combinations and Escape 
     assert.equal(found('Escape', { target }), 'escape');
     assert.equal(found('ArrowUp', { altKey: true, target }), 'alt+arrowup');
   }
+  for (const target of [{ tagName: 'TEXTAREA', value: 'a' }, { tagName: 'INPUT', type: 'text', value: 'a' }, { tagName: 'SELECT', value: 'a' }, { tagName: 'DIV', isContentEditable: true, textContent: 'a' }]) {
+    assert.equal(found('ArrowUp', { altKey: true, target }), null, `${target.tagName}: Option moves the cursor on a Mac`);
+    assert.equal(found('k', { ctrlKey: true, target }), 'mod+k');
+  }
+  assert.equal(found('ArrowUp', { altKey: true, target: { tagName: 'BUTTON', value: '', textContent: 'Send' } }), 'alt+arrowup');
   for (const target of [{ tagName: 'BUTTON' }, { tagName: 'INPUT', type: 'checkbox' }, null]) assert.equal(found('/', { target }), '/');
 });
 

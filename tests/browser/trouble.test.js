@@ -21,6 +21,20 @@ const isRead = (req) => req.method === 'GET' && /^\/conversations\/[^/?]+$/.test
 const saidTo = (chat) => chat.body.messages.filter((m) => m.role !== 'system').map((m) => m.content);
 const questionsOn = (page) => partsOf(page).questions.locator('.message-text').allTextContents();
 
+/** From the next load on the page notes the pieces of text that it reads; resolves to a function that waits for one. */
+async function watchPieces(page) {
+  await page.addInitScript(() => {
+    const { read } = ReadableStreamDefaultReader.prototype;
+    globalThis.pieces = [];
+    ReadableStreamDefaultReader.prototype.read = async function note() {
+      const found = await read.call(this);
+      queueMicrotask(() => globalThis.pieces.push(new TextDecoder().decode(found.value)));       // when the reader has it, too
+      return found;
+    };
+  });
+  return (piece) => page.waitForFunction((wanted) => globalThis.pieces.includes(wanted), piece);
+}
+
 function refuse(res, status, body, headers = {}) {
   res.writeHead(status, { 'content-type': 'application/json', ...headers });
   res.end(typeof body === 'string' ? body : JSON.stringify(body));
@@ -387,6 +401,64 @@ describe('the rest', () => {
     down = false;
     await page.locator('nav').getByRole('button', { name: 'Retry' }).click();
     await page.locator('nav').getByText('The database is locked.').waitFor({ state: 'hidden' });
+  });
+
+  test('a conversation that the server never answers offers Retry after half a minute; one that comes slowly is read to its end', async (t) => {
+    let silent = true;
+    let rest = null;
+    at.p.respond(simple('Here it is'));
+    const page = await openSpoiled(t, async (req, res, pass) => {
+      if (!isRead(req)) return pass();
+      if (silent) return;
+      const body = await fetch(at.s.url + req.url).then((r) => r.text());
+      res.writeHead(200, { 'content-type': 'application/json' });
+      res.write(body.slice(0, 20));
+      rest = { pieces: [body.slice(0, 20), body.slice(20, 40)], second: () => res.write(body.slice(20, 40)), last: () => res.end(body.slice(40)) };
+    });
+    const { retry, box } = partsOf(page);
+    await say(page, 'Where?');
+    await answerIs(page, 'Here it is');
+    await idle(page);
+    const isPieceRead = await watchPieces(page);
+    await page.clock.install();
+    await page.reload();
+    await page.locator('#page-note .skeleton').waitFor();
+    await page.clock.fastForward(29_000);
+    assert.equal(await retry.isVisible(), false);
+    await page.clock.fastForward(2000);
+    await page.locator('#page-note').getByText(TEXTS['error.network']).waitFor();
+    silent = false;
+    await retry.click();
+    await eventually(() => rest, 'it is asked again');
+    await isPieceRead(rest.pieces[0]);
+    await page.clock.fastForward(29_000);
+    rest.second();
+    await isPieceRead(rest.pieces[1]);
+    await page.clock.fastForward(29_000);
+    rest.last();
+    await answerIs(page, 'Here it is');
+    assert.equal(await box.isEnabled(), true);
+  });
+
+  test('lists that hang do not keep later ones from being fetched', async (t) => {
+    let asked = 0;
+    let silent = false;
+    const page = await openSpoiled(t, (req, res, pass) => {
+      const isList = req.url.startsWith('/conversations?');
+      if (isList) asked += 1;
+      if (!isList || !silent) pass();
+    });
+    await page.waitForLoadState('networkidle');
+    await page.clock.install();
+    silent = true;
+    asked = 0;
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await eventually(() => asked >= 2, 'it is looked at');
+    silent = false;
+    const before = asked;
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await page.clock.fastForward(31_000);
+    await eventually(() => asked > before, 'the next look is not kept waiting for ever');
   });
 
   test('a stop that fails says so, and can be pressed again', async (t) => {

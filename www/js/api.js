@@ -8,7 +8,9 @@ import { createSseParser } from "./sse.js";
 
 const REFUSALS = [403, 404, 405, 501];   // what servers say that have no program at this address
 const UNTOUCHED = [404, 405, 501];       // of these, the ones after which nobody can have worked on a POST
-const ASK_PATIENCE = 120_000;            // ms until a question that nobody acknowledges counts as not sent; pictures take a while over a slow line
+const PATIENCE = 30_000;                 // ms without a word after which a request counts as lost; what is being answered, however slowly, is not
+const ASK_PATIENCE = 120_000;            // ms until a question that nobody acknowledges counts as not sent
+const UPLOAD = 50;                       // bytes in a ms that a slow line takes: what pictures need comes on top of that
 
 /**
  * What went wrong, as `code` (the server's, or "network", "interrupted", "bad_answer", "no_program") and a sentence in `message`.
@@ -72,17 +74,25 @@ export function stopAnswer(id) {
  * to send the same question again when nobody knows whether it arrived.
  */
 export async function ask(question, key) {
-  return withPatience(ASK_PATIENCE, async (signal) => {
+  return withPatience(ASK_PATIENCE + JSON.stringify(question).length / UPLOAD, async (signal) => {
     const response = await send("POST", "chat", { ...question, detach: true }, { signal, accept: "application/json", headers: { "Idempotency-Key": key } });
     return { ...await objectOf(response), question_id: response.headers.get("Parley-Question") };
   });
 }
 
-/** Runs `request(signal)`, and gives it up after `ms`: then it fails as on a lost network. `abort` is for those who may have to end it earlier. */
+/**
+ * Runs `request(signal, goOn)`, and gives it up after `ms`, counted anew from each `goOn()`: then it fails as on a lost network. `abort` is for those who may
+ * have to end it earlier.
+ */
 export async function withPatience(ms, request, abort = new AbortController()) {
-  const giveUp = setTimeout(() => abort.abort(new DOMException("", "TimeoutError")), ms);
+  let giveUp = 0;
+  const goOn = () => {
+    clearTimeout(giveUp);
+    giveUp = setTimeout(() => abort.abort(new DOMException("", "TimeoutError")), ms);
+  };
+  goOn();
   try {
-    return await request(abort.signal);
+    return await request(abort.signal, goOn);
   } finally {
     clearTimeout(giveUp);
   }
@@ -99,7 +109,7 @@ export async function openStream(id, after, signal) {
 /** What there is of an answer behind `after`, at once or, with `wait` seconds, as soon as there is something: {status, events: [{id, event, data}]}. */
 export async function pollStream(id, { after, wait, signal }) {
   const query = new URLSearchParams({ after, ...(wait ? { wait } : { poll: 1 }) });
-  return requestJson("GET", `${conversationPath(id)}/stream?${query}`, undefined, { signal });
+  return readJson("GET", `${conversationPath(id)}/stream?${query}`, undefined, { signal });
 }
 
 /** Copies the branch up to a message into a conversation of its own, which is returned. */
@@ -167,16 +177,42 @@ function typed({ type, data, id }) {
   return { type, id, data: type === "token" ? data : parseObject(data) };
 }
 
-async function requestJson(method, path, body, options) {
-  const response = await send(method, path, body, { accept: "application/json", ...options });
-  if (response.status === 204) throw new ApiError("ended", "", { status: 204 });
-  return objectOf(response);
+function requestJson(method, path, body, { signal, ...options } = {}) {
+  return withPatience(PATIENCE, (own, goOn) => readJson(method, path, body, { ...options, signal: signal ? AbortSignal.any([signal, own]) : own }, goOn));
 }
 
-async function objectOf(response) {
-  const object = parseObject(await response.text().catch(() => ""), null);
+// The same for those who have a patience of their own.
+async function readJson(method, path, body, options, onPiece) {
+  const response = await send(method, path, body, { accept: "application/json", ...options });
+  if (response.status === 204) throw new ApiError("ended", "", { status: 204 });
+  return objectOf(response, onPiece);
+}
+
+async function objectOf(response, onPiece = () => {}) {
+  const object = parseObject(await textOf(response, onPiece), null);
   if (object === null) throw apiError("bad_answer", { status: response.status });
   return object;
+}
+
+async function textOf(response, onPiece) {
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const { done, value } = await readPiece(reader);
+    if (done) return text;
+    onPiece();
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+async function readPiece(reader) {
+  try {
+    return await reader?.read() ?? { done: true };
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw apiError("network");
+  }
 }
 
 // One request. Returns a response with a good status, throws an ApiError (or the AbortError) otherwise.

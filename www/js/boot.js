@@ -18,10 +18,15 @@
     }
   }
 
-  const settings = stored("settings");
-  if (settings.scheme === "light" || settings.scheme === "dark") root.dataset.theme = settings.scheme;
+  function paint() {
+    const { scheme } = stored("settings");
+    if (scheme === "light" || scheme === "dark") root.dataset.theme = scheme;
+    else delete root.dataset.theme;
+  }
+  paint();
+  addEventListener("storage", ({ key }) => { if (key === null || key === `${root.dataset.store}settings`) paint(); });      // chosen in another tab
 
-  const wanted = [settings.language, ...(navigator.languages ?? [])].filter(Boolean).map((tag) => tag.toLowerCase().split("-")[0]);
+  const wanted = [stored("settings").language, ...(navigator.languages ?? [])].filter(Boolean).map((tag) => tag.toLowerCase().split("-")[0]);
   root.lang = wanted.find((tag) => languages.includes(tag)) ?? "en";
   root.dir = root.lang === "ar" ? "rtl" : "ltr";
 

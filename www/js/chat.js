@@ -5,7 +5,7 @@
 import { announce, byId, decoded } from "./dom.js";
 import { getConfig } from "./api.js";
 import { createAnnouncer } from "./announcer.js";
-import { dropDraft } from "./composer.js";
+import { draftKey, dropDraft } from "./composer.js";
 import { createConversation } from "./conversation.js";
 import { loadTexts, t, translate } from "./i18n.js";
 import { loadMarkdown } from "./markdown.js";
@@ -214,5 +214,15 @@ export async function startChat(composer) {
   sidebar.refresh();
   fetchOnce();
   if (location.hash === "#usage") panels.openUsage();
-  return { send: (text) => conversation.send(text, pictures.take()), stop: conversation.stop };
+
+  // Pictures that are still being read go with it. If one cannot, or the conversation is left before, text and pictures are in its box again.
+  async function send(text) {
+    const key = draftKey(conversation.id);
+    const state = await pictures.prepared();
+    if (state === "ready") return conversation.send(text, pictures.take());
+    composer.giveBack(key, text);
+    if (state === "refused" && !conversation.isBusy()) composer.setMode("ready");
+  }
+
+  return { send, stop: conversation.stop };
 }

@@ -89,6 +89,7 @@ function createAnswer(model, act) {
   const followups = h("div", { class: "followups", hidden: true, role: "group", "aria-label": t("message.followups") });
   const actions = createActions(act);
   let ended = false;
+  let followed = "[]";          // the questions to ask next that are drawn
   markdown.element.classList.add("message-text");
   element.append(parts.before, markdown.element, waiting, parts.after, foot.element, actions.element, followups);
 
@@ -130,6 +131,9 @@ function createAnswer(model, act) {
 
   function showFollowups({ isLast, canAct }) {
     const shown = isLast && canAct ? model.followups : [];
+    const now = JSON.stringify(shown);
+    if (now === followed) return;                // one of them may have the focus
+    followed = now;
     followups.hidden = shown.length === 0;
     followups.replaceChildren(...shown.map((text) => h("button", { class: "chip", type: "button", dir: "auto", onclick: () => act.askNext(text) }, text)));
   }

@@ -80,9 +80,16 @@ function createThinking() {
       const busy = isThinking && status === "streaming";
       element.classList.toggle("busy", busy);
       label.textContent = t(busy ? "answer.thinking" : "answer.thought");
-      if (text.textContent !== reasoning) text.textContent = reasoning;
+      setText(text, reasoning);
     },
   };
+}
+
+// What was there already stays, and what is selected in it.
+function setText(element, words) {
+  const { firstChild: node, textContent: before } = element;
+  if (node && words.startsWith(before)) node.appendData(words.slice(before.length));
+  else element.textContent = words;
 }
 
 function drawUpdates(updates) {

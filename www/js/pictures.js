@@ -15,89 +15,120 @@ export function createPictures() {
   const strip = byId("pictures");
   const chooser = byId("picture-file");
   const frame = byId("frame");
-  const kept = new Map();            // the lists of conversations that are not open, by the key of their draft
+  const trays = new Map();           // key of a draft -> the tray of its conversation
   let key = null;
-  let list = [];                     // {url, name}
+  let tray = createTray();           // that of the open conversation
+  let visit = 0;                     // counts openings
 
-  let adding = Promise.resolve();
-
-  // One after the other; what takes long goes to the conversation that it was meant for.
+  // They come to the tray for which they were meant, whatever is open when they are read.
   function add(files) {
+    const mine = tray;
     const wanted = [...files];         // the browser empties its list
-    adding = adding.then(() => addAll(wanted));
-    return adding;
+    say("", mine);
+    mine.preparing += 1;
+    mine.adding = mine.adding.then(() => addAll(wanted, mine)).finally(() => { mine.preparing -= 1; });
+    return mine.adding;
   }
 
-  async function addAll(files) {
-    const wantedBy = key;
-    say("");
+  // One after the other.
+  async function addAll(files, mine) {
     for (const file of files) {
       const url = await readPicture(file).catch(() => null);
-      if (key !== wantedBy) return;
-      if (list.length >= MOST) return say(t("pictures.many", { count: MOST }));
-      if (url) list = [...list, { url, name: file.name || t("pictures.pasted") }];
-      else say(t("pictures.unreadable", { name: file.name }));
-      draw();
+      if (mine.list.length >= MOST) return refuse(t("pictures.many", { count: MOST }), mine);
+      if (url) setList([...mine.list, { url, name: file.name || t("pictures.pasted") }], mine);
+      else refuse(t("pictures.unreadable", { name: file.name }), mine);
     }
   }
 
-  function say(sentence) {
-    if (sentence) announce(sentence, { alert: true });
-    byId("composer-note").textContent = sentence;
-    byId("composer-note").hidden = !sentence;
+  function refuse(sentence, mine) {
+    mine.refused += 1;
+    say(sentence, mine, { alert: true });
+  }
+
+  /**
+   * Waits for those that are being read now. Resolves to "ready"; to "refused", if not all that were waited for are there, which a note says; or to "left", if
+   * the conversation was left meanwhile.
+   */
+  async function prepared() {
+    const [mine, mineVisit, { refused }] = [tray, visit, tray];
+    if (mine.preparing > 0) say(t("pictures.waiting"), mine);
+    await mine.adding;
+    if (mine.refused === refused) say("", mine);
+    if (mineVisit !== visit) return "left";
+    return mine.refused === refused ? "ready" : "refused";
+  }
+
+  function say(sentence, mine = tray, { alert = false } = {}) {
+    [mine.note, mine.isAlert] = [sentence, alert];
+    if (mine !== tray) return;
+    if (sentence) announce(sentence, { alert });
+    showNote();
+  }
+
+  function showNote() {
+    byId("composer-note").textContent = tray.note;
+    byId("composer-note").hidden = !tray.note;
+    byId("composer-note").classList.toggle("calm", !tray.isAlert);
+  }
+
+  function setList(list, mine = tray) {
+    mine.list = list;
+    if (mine === tray) draw();
   }
 
   function draw() {
-    strip.hidden = list.length === 0;
-    strip.replaceChildren(...list.map((picture) => h("li", { class: "thumb" },
+    strip.hidden = tray.list.length === 0;
+    strip.replaceChildren(...tray.list.map((picture) => h("li", { class: "thumb" },
       h("img", { src: picture.url, alt: picture.name }),
       h("button", { class: "icon-button small", type: "button", "aria-label": t("pictures.remove", { name: picture.name }), onclick: () => remove(picture) }, icon("close")))));
   }
 
   function remove(picture) {
-    list = list.filter((other) => other !== picture);
+    setList(tray.list.filter((other) => other !== picture));
     say("");
-    draw();
     byId("box").focus();
   }
 
   /** The list as the server takes it; it is empty afterwards. */
   function take() {
-    const taken = list.map(({ url }) => ({ type: "image", url }));
-    list = [];
+    const taken = tray.list.map(({ url }) => ({ type: "image", url }));
+    setList([]);
     say("");
-    draw();
     return taken;
   }
 
   /** Pictures that were not sent after all, from the conversation whose draft has this key. */
   function giveBack(sentKey, attachments) {
-    const mine = sentKey === key;
-    const all = [...attachments.map(({ url }, at) => ({ url, name: t("message.picture", { count: at + 1 }) })), ...(mine ? list : kept.get(sentKey) ?? [])].slice(0, MOST);
-    if (!mine) return kept.set(sentKey, all);
-    list = all;
-    draw();
+    const mine = trayOf(sentKey);
+    const back = attachments.map(({ url }, at) => ({ url, name: t("message.picture", { count: at + 1 }) }));
+    setList([...back, ...mine.list].slice(0, MOST), mine);
   }
 
   /** These are sent again from elsewhere. */
   function takeOut(attachments) {
     const urls = new Set(attachments.map(({ url }) => url));
-    list = list.filter(({ url }) => !urls.has(url));
-    draw();
+    setList(tray.list.filter(({ url }) => !urls.has(url)));
   }
 
-  /** Another conversation is open. */
+  function trayOf(wanted) {
+    if (!trays.has(wanted)) trays.set(wanted, createTray());
+    return trays.get(wanted);
+  }
+
+  /** Another conversation is open, or the same one anew. */
   function use(nextKey) {
+    visit += 1;
     if (nextKey === key) return;
-    if (key !== null) kept.set(key, list);
     key = nextKey;
-    list = kept.get(key) ?? [];
-    say("");
+    tray = trayOf(key);
+    showNote();
     draw();
   }
 
-  /** The new conversation has got its id. */
+  /** The new conversation has got its id: its tray moves along, with what is still being read. */
   function moveTo(nextKey) {
+    trays.delete(key);
+    trays.set(nextKey, tray);
     key = nextKey;
   }
 
@@ -126,8 +157,12 @@ export function createPictures() {
     frame.classList.remove("dropping");
     add(event.dataTransfer.files);
   });
-  return { take, takeOut, giveBack, use, moveTo };
+  return { prepared, take, takeOut, giveBack, use, moveTo };
 }
+
+// `list` of {url, name}; `note` is what is said below it, `isAlert` if something is wrong. `adding` settles when all that were added are read, `preparing` counts those that are not yet;
+// `refused` counts what could not be taken.
+const createTray = () => ({ list: [], note: "", isAlert: false, adding: Promise.resolve(), preparing: 0, refused: 0 });
 
 // A data: URL of the picture; large ones are made smaller, others keep their bytes.
 async function readPicture(file) {

@@ -17,15 +17,15 @@ const ARIA = { arrowup: "ArrowUp", arrowdown: "ArrowDown", escape: "Escape", ent
 const NO_TEXT = ["checkbox", "radio", "button", "submit", "reset", "range", "color", "file", "image"];
 
 /**
- * The shortcut that this key press is, or null. Never while an input method is at work; a single character not while somebody writes;
- * with `isOn` false only Escape.
+ * The shortcut that this key press is, or null. Never while an input method is at work; a single character not while somebody writes, an arrow not
+ * where text stands, in which Option moves the cursor on a Mac; with `isOn` false only Escape.
  */
 export function matchShortcut(event, list, { mac = IS_MAC, isOn = getSetting("shortcuts") } = {}) {
   if (event.defaultPrevented || isComposing(event)) return null;
   return list.find(({ keys }) => {
     const wanted = parse(keys);
     if (!isOn && wanted.key !== "escape") return false;
-    if (isCharacter(wanted) && isWriting(event.target)) return false;
+    if (isWriting(event.target) && (isCharacter(wanted) || (isArrow(wanted) && hasText(event.target)))) return false;
     return isPressed(event, wanted, mac);
   }) ?? null;
 }
@@ -40,6 +40,8 @@ function parse(keys) {
 function isCharacter({ key, mod, alt }) {
   return [...key].length === 1 && !mod && !alt;
 }
+
+const isArrow = ({ key }) => key.startsWith("arrow");
 
 function isPressed(event, { key, mod, shift, alt }, mac) {
   const [command, other] = mac ? [event.metaKey, event.ctrlKey] : [event.ctrlKey, event.metaKey];
@@ -59,6 +61,8 @@ function isWriting(target) {
   if (target.tagName === "INPUT") return !NO_TEXT.includes(target.type);
   return ["TEXTAREA", "SELECT"].includes(target.tagName) || target.isContentEditable === true;
 }
+
+const hasText = ({ value, textContent }) => Boolean(value ?? textContent);
 
 /** For aria-keyshortcuts: "mod+shift+o" is "Control+Shift+O". */
 export function ariaKeys(keys, { mac = IS_MAC } = {}) {
