@@ -8,7 +8,8 @@ import { createSseParser } from "./sse.js";
 
 const REFUSALS = [403, 404, 405, 501];   // what servers say that have no program at this address
 const UNTOUCHED = [404, 405, 501];       // of these, the ones after which nobody can have worked on a POST
-const PATIENCE = 30_000;                 // ms without a word after which a request counts as lost; what is being answered, however slowly, is not
+const PATIENCE = 30_000;                 // ms until a request that is not answered counts as lost
+const BODY_PATIENCE = 300_000;           // ms for what the answer brings: a conversation may be full of pictures, and the line slow
 const ASK_PATIENCE = 120_000;            // ms until a question that nobody acknowledges counts as not sent
 const UPLOAD = 50;                       // bytes in a ms that a slow line takes: what pictures need comes on top of that
 
@@ -81,16 +82,16 @@ export async function ask(question, key) {
 }
 
 /**
- * Runs `request(signal, goOn)`, and gives it up after `ms`, counted anew from each `goOn()`: then it fails as on a lost network. `abort` is for those who may
+ * Runs `request(signal, goOn)`, and gives it up after `ms`, or `more` ms after `goOn(more)`: then it fails as on a lost network. `abort` is for those who may
  * have to end it earlier.
  */
 export async function withPatience(ms, request, abort = new AbortController()) {
   let giveUp = 0;
-  const goOn = () => {
+  const goOn = (more) => {
     clearTimeout(giveUp);
-    giveUp = setTimeout(() => abort.abort(new DOMException("", "TimeoutError")), ms);
+    giveUp = setTimeout(() => abort.abort(new DOMException("", "TimeoutError")), more);
   };
-  goOn();
+  goOn(ms);
   try {
     return await request(abort.signal, goOn);
   } finally {
@@ -181,34 +182,23 @@ function requestJson(method, path, body, { signal, ...options } = {}) {
   return withPatience(PATIENCE, (own, goOn) => readJson(method, path, body, { ...options, signal: signal ? AbortSignal.any([signal, own]) : own }, goOn));
 }
 
-// The same for those who have a patience of their own.
-async function readJson(method, path, body, options, onPiece) {
+// The same for those who have a patience of their own; `goOn(ms)` gives the body its time.
+async function readJson(method, path, body, options, goOn = () => {}) {
   const response = await send(method, path, body, { accept: "application/json", ...options });
   if (response.status === 204) throw new ApiError("ended", "", { status: 204 });
-  return objectOf(response, onPiece);
+  goOn(BODY_PATIENCE);
+  return objectOf(response);
 }
 
-async function objectOf(response, onPiece = () => {}) {
-  const object = parseObject(await textOf(response, onPiece), null);
+async function objectOf(response) {
+  const object = parseObject(await textOf(response), null);
   if (object === null) throw apiError("bad_answer", { status: response.status });
   return object;
 }
 
-async function textOf(response, onPiece) {
-  const reader = response.body?.getReader();
-  const decoder = new TextDecoder();
-  let text = "";
-  for (;;) {
-    const { done, value } = await readPiece(reader);
-    if (done) return text;
-    onPiece();
-    text += decoder.decode(value, { stream: true });
-  }
-}
-
-async function readPiece(reader) {
+async function textOf(response) {
   try {
-    return await reader?.read() ?? { done: true };
+    return await response.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw apiError("network");
