@@ -103,7 +103,7 @@ test('what is kept goes by the folder of the page, which boot.js and readAddress
   for (const path of ['/', '/index.html', '/login', '/conversation/01abc', '/~bob/parley/', '/~bob/parley/index.html', '/~bob/parley/conversation/01abc', '/conversation/', '/conversation/index.html', '/conversation/conversation/1']) {
     const href = `http://host${path}`;
     const root = { dataset: {} };
-    runInNewContext(boot, { location: new URL(href), localStorage: { getItem: () => null }, navigator: {}, document: { documentElement: root } });
+    runInNewContext(boot, { location: new URL(href), localStorage: { getItem: () => null }, navigator: {}, document: { documentElement: root }, addEventListener: () => {} });
     const folder = new URL('.', readAddress(href).page).pathname;
     assert.equal(root.dataset.store, folder === '/' ? 'parley.' : `parley:${folder}:`, path);
   }
