@@ -2,6 +2,7 @@
 # Runs the tests that drive the program from outside: `run-tests.sh [NAME] [KIND]`.
 # NAME: only tests whose name holds it. KIND: http (with the provider's own tests) or browser; without it, both.
 # What the hosting hardly matters for runs once; what providers, clients and faces do runs as FastCGI and as plain CGI; the rest runs everywhere.
+# The page is tested on lighttpd, and what the host has a part in on Apache too.
 # HOSTING (environment): where the HTTP tests run, names from http/hosting.js or `all`. Without it: everywhere, but one test by its name and one
 # kind alone run on lighttpd-fastcgi.
 # shellcheck disable=SC2086
@@ -43,13 +44,19 @@ part() {
 # what does not depend on the hosting runs once
 once="http/readme.test.js http/reliability.test.js http/site.test.js http/others.test.js http/models.test.js http/wires.test.js http/openapi.test.js http/theme.test.js http/addresses.test.js http/faults-provider.test.js http/access.test.js http/clock.test.js http/socket.test.js http/statements.test.js http/trouble.test.js"
 twice="http/provider.test.js http/openai.test.js http/seeds.test.js http/ragbits.test.js http/examples.test.js http/hooks.test.js http/confirm.test.js http/faces.test.js http/upload.test.js http/limits.test.js http/continue.test.js http/regenerate.test.js http/repeat.test.js http/branches.test.js http/usage.test.js http/detach.test.js"
+# of the page, what the host has a part in: streams, reloads, Stop, a server that is started again, addresses, caching, the policy in force
+page="browser/install.test.js browser/xss.test.js browser/chat.test.js browser/stream.test.js"
+hosted='the page opened at|shares is in the box|installation|a second visit|test of payloads|streams token by token|Stop (keeps|works)|a reload while|works under any prefix|opened at|a stream cut again|back-forward cache|takes its configuration anew|process that writes|a second page'
 everywhere=
 for file in http/*.test.js; do
     case " $once $twice " in *" $file "*) ;; *) everywhere="$everywhere $file" ;; esac
 done
 
 jobs=
-[ "$kind" = http ] || jobs=browser
+if [ "$kind" != http ]; then
+    jobs=browser
+    case " $hostings " in *" apache-fastcgi "*) jobs="browser browser-apache-fastcgi" ;; esac
+fi
 if [ "$kind" != browser ]; then
     for hosting in $hostings; do jobs="$jobs $hosting"; done
     jobs="$jobs once clients-apache-cgi clients-lighttpd-fastcgi"
@@ -60,6 +67,7 @@ next() {
         mkdir "$logs/taken-$job" 2>/dev/null || continue
         case $job in
             browser) part browser browser/*.test.js ;;
+            browser-*) (name=${name:-$hosted}; export PARLEY_TEST_HOSTING="${job#browser-}"; part "$job" $page) ;;
             once) part once provider/*.test.js $once ;;
             clients-*) PARLEY_TEST_HOSTING=${job#clients-} part "$job" $twice ;;
             *) PARLEY_TEST_HOSTING=$job part "$job" $everywhere ;;

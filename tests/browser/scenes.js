@@ -1,8 +1,9 @@
 // Every state that the page can be in, each brought about in a real browser: for looking at (screenshots.js) and for axe.test.js.
-// Neighbours: stand.js gives page, server and provider. A scene is {name, open(scene)}, where scene has {page, at, canned, phone}.
+// Neighbours: stand.js gives page, server and provider. A scene is {name, open(scene), isWide}, where scene has {page, at, phone, go, gate};
+// isWide says that axe need not look at it on a narrow screen.
 // Leaves out: judging what is seen.
 import { gate, held } from '../provider/provider.js';
-import { partsOf, say } from './stand.js';
+import { eventually } from './stand.js';
 
 const ANSWER = `## A short tour
 
@@ -37,7 +38,9 @@ $$\\int_0^1 x^2\\,dx = \\frac13$$
 
 That is all.`;
 
-const PIXEL = 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAIAAAACUFjqAAAAEklEQVR42mNkaGAgBrAQVDQKAFSBAIvHnmPLAAAAAElFTkSuQmCC';
+const PIXEL = 'data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAIAAAACUFjqAAAAEklEQVR42mPQ7/fDgxhGpbEhAFtbaLGqVx6MAAAAAElFTkSuQmCC';
+
+const THOUGHTS = ['The user asks about fruit, so the prices are what counts first.\n', 'Apples cost 1.20 and pears 2.40, but the apples have been there for a week. ', 'Pears it is, unless somebody wants to bake.'];
 
 let made = 0;
 function row(role, content, more = {}) {
@@ -88,6 +91,36 @@ const LIST = { conversations: [
   ['d', 'Regular expressions', { status: 'error' }], ['e', 'Übersetzung', { status: 'done' }], ['f', 'Unit tests in C', { status: 'done' }],
 ].map(([id, title, more], at) => ({ conversation_id: id, title, created_at: stamp(at), updated_at: stamp(at), pinned: false, archived: false, metadata: {}, unread: false, ...more })), next: null };
 
+const NOTHING = { conversations: [], next: null };
+
+// What an installation may say of itself: a look of its own, and the forms that it wants filled in.
+const CONFIG = {
+  customization: {
+    header: { title: 'Ask the greengrocer', subtitle: 'Fruit and vegetables since 1904', logo: 'icons/apple-touch-icon.png' },
+    welcome_message: '# Good morning\n\nAsk about anything that *grows*. Prices are those of [today](https://example.org/prices).',
+    starter_questions: ['Which fruit is in season?', 'How do I keep pears fresh for as long as possible, if I have no cellar?', 'متى يفتح المتجر؟'],
+    meta: { page_title: null, favicon: null },
+  },
+  feedback: { like: { enabled: true, form: null }, dislike: { enabled: true, form: {
+    title: 'What was wrong?', description: 'Whoever looks after this page reads it.', type: 'object', required: ['issue', 'comment'],
+    properties: {
+      issue: { title: 'Kind of problem', enum: ['Not true', 'Not helpful', 'Too long'] },
+      comment: { title: 'In your words', type: 'string', description: 'One sentence is enough.' },
+      mail: { title: 'Email address', type: 'string', format: 'email', description: 'If you would like an answer.' },
+      again: { title: 'I have seen this before', type: 'boolean' },
+    },
+  } } },
+  user_settings: { form: {
+    title: 'Your greengrocer', description: 'The assistant takes these into account.', type: 'object', required: ['tone'],
+    properties: {
+      tone: { title: 'Tone', enum: ['plain', 'formal'], default: 'plain' },
+      kilos: { title: 'Most kilos at once', type: 'integer', minimum: 1, default: 0 },
+      topics: { title: 'Favourite fruit', type: 'array', items: { enum: ['apples', 'pears', 'plums'] }, default: ['pears'] },
+      shop: { title: 'Shop', type: 'object', properties: { city: { title: 'City', type: 'string', maxLength: 40 } } },
+    },
+  } },
+};
+
 function stamp(at) {
   return new Date(Date.now() - [0.02, 0.1, 1, 3, 12, 70][at] * 86_400_000).toISOString();
 }
@@ -98,23 +131,54 @@ async function can(page, found, { list = LIST } = {}) {
   await page.route(/\/conversations\/canned$/, (route) => (route.request().method() === 'GET' ? json(route, found) : json(route, { ...found, messages: undefined })));
   await page.route(/\/conversations\?/, (route) => {
     const query = new URL(route.request().url()).searchParams;
-    if (query.get('archived') === 'true') return json(route, { conversations: [{ ...LIST.conversations[5], archived: true }], next: null });
-    if (query.get('pinned') === 'true') return json(route, { conversations: [{ ...LIST.conversations[4], pinned: true }], next: null });
+    const only = (id, more) => json(route, { conversations: list.conversations.filter((each) => each.conversation_id === id).map((each) => ({ ...each, ...more })), next: null });
+    if (query.get('archived') === 'true') return only('f', { archived: true });
+    if (query.get('pinned') === 'true') return only('e', { pinned: true });
     if (query.get('q')) return json(route, { conversations: list.conversations.slice(0, 3).map((each) => ({ ...each, message_id: 'm2', snippet: [{ text: '… which ' }, { text: 'fruit', hit: true }, { text: ' keeps best over the winter, if it is stored …' }] })), next: null });
     return json(route, { ...list, conversations: list.conversations.filter((each) => each.conversation_id !== 'e') });
   });
 }
 
-const canned = (name, after = async () => {}) => async (scene) => {
-  await can(scene.page, CANNED[name]);
+const configure = (page) => page.route(/\/api\/config$/, async (route) => route.fulfill({ json: { ...await (await route.fetch()).json(), ...CONFIG } }));
+
+const canned = (name, after = async () => {}, options = {}) => async (scene) => {
+  await can(scene.page, CANNED[name], options);
   await scene.go('#c=canned');
   await scene.page.locator('article[data-role="assistant"]').last().waitFor();
   await after(scene);
 };
 
-async function showSidebar({ page, phone }) {
-  if (phone) await page.getByRole('button', { name: 'Conversations' }).click();
+/** An answer where the installation has told what CONFIG says. */
+async function cannedThere(scene) {
+  await configure(scene.page);
+  await canned('answer')(scene);
+  await scene.page.locator('#starters .chip').first().waitFor({ state: 'attached' });
 }
+
+async function showSidebar({ page, phone }) {
+  if (phone) await page.locator('#drawer-open').click();
+}
+
+/** The menu of the conversation `id` in the list, and of its entries the one with this sign. */
+async function pick(page, id, sign) {
+  const item = page.locator(`.item[data-id="${id}"]`);
+  await item.hover();
+  await item.locator('.item-menu').click();
+  await page.locator('.menu-entry', { has: page.locator(`use[href="#i-${sign}"]`) }).click();
+}
+
+const ask = async (scene, question) => {
+  await scene.go();
+  await scene.page.locator('#box').fill(question);
+  await scene.page.locator('#send').click();
+};
+
+const usageThat = (answers) => canned('answer', async (scene) => {
+  await scene.page.route(/\/usage\?/, answers);
+  await showSidebar(scene);
+  await scene.page.locator('#open-usage').click();
+  await scene.page.locator('.usage-said[data-alone]').waitFor();
+});
 
 export const SCENES = [
   { name: 'welcome', open: async (scene) => { await can(scene.page, CANNED.answer); await scene.go(); } },
@@ -129,18 +193,47 @@ export const SCENES = [
   { name: 'message-menu', open: canned('answer', async ({ page }) => { await page.locator('article[data-role="assistant"]').getByRole('button', { name: 'More', exact: true }).click(); }) },
   { name: 'streaming', open: async (scene) => {
     scene.at.p.respond(held(ANSWER.slice(0, 420), scene.gate, ANSWER.slice(420)));
-    await scene.go();
-    await say(scene.page, 'Which fruit should I buy today?');
-    if (scene.phone) await partsOf(scene.page).send.click();
+    await ask(scene, 'Which fruit should I buy today?');
     await scene.page.locator('article[data-role="assistant"] blockquote, article[data-role="assistant"]').first().waitFor();
     await scene.page.getByText('which may run').last().waitFor();
   } },
   { name: 'waiting', open: async (scene) => {
     scene.at.p.respond(async (req, io) => { await scene.gate.wait(); io.role(); io.finish(); io.done(); await io.end(); });
-    await scene.go();
-    await say(scene.page, 'Are you there?');
-    if (scene.phone) await partsOf(scene.page).send.click();
+    await ask(scene, 'Are you there?');
     await scene.page.locator('.waiting:not([hidden])').waitFor();
+  } },
+  // thinking that is looked at while it grows, through a host that holds streams back
+  { name: 'thinking', isWide: true, open: async (scene) => {
+    const { page } = scene;
+    scene.at.p.respond(async (req, io) => {
+      io.role();
+      for (const reasoning_content of THOUGHTS) io.chunk(io.shape({ reasoning_content, content: null }));
+      await scene.gate.wait();
+      io.finish(); io.done(); await io.end();
+    });
+    await page.evaluate(() => sessionStorage.setItem('parley.reading', JSON.stringify({ mode: 'wait', at: Date.now() })));
+    await ask(scene, 'Which fruit should I buy today?');
+    await page.locator('.thinking.busy > summary').click();
+    await page.locator('.thinking-text').getByText(THOUGHTS.at(-1).trim()).waitFor();
+    await page.locator('#connection').waitFor();
+  } },
+  // a reader who has scrolled up while the network is away
+  { name: 'offline', open: async (scene) => {
+    const { page } = scene;
+    scene.at.p.respond(held(`${ANSWER}\n\n${ANSWER}`, scene.gate));
+    await ask(scene, 'Which fruit should I buy today?');
+    await page.getByText('That is all.').nth(1).waitFor();
+    await page.locator('#scroller').evaluate((e) => { e.scrollTop = 0; });
+    await page.locator('#jump').waitFor();
+    await page.context().setOffline(true);
+    await page.locator('#connection').waitFor();
+  } },
+  { name: 'reconnecting', isWide: true, open: async (scene) => {
+    const { page } = scene;
+    await page.route(/\/stream\?/, (route) => route.abort());
+    scene.at.p.respond(held(ANSWER.slice(0, 420), scene.gate));
+    await ask(scene, 'Which fruit should I buy today?');
+    await page.locator('#connection').waitFor();
   } },
   { name: 'loading', open: async (scene) => {
     await scene.page.route(/\/conversations\/canned$/, () => {});
@@ -171,6 +264,32 @@ export const SCENES = [
     await scene.page.locator('#search').fill('fruit');
     await scene.page.locator('mark').first().waitFor();
   }) },
+  { name: 'search-empty', isWide: true, open: canned('answer', async (scene) => {
+    await showSidebar(scene);
+    await scene.page.locator('#search').fill('a pomegranate without any seeds');
+    await scene.page.locator('#list-note').getByText('pomegranate').waitFor();
+  }, { list: NOTHING }) },
+  { name: 'archive-empty', isWide: true, open: canned('answer', async (scene) => {
+    await showSidebar(scene);
+    await scene.page.locator('#open-archive').click();
+    await scene.page.locator('#archive-back').waitFor();
+    await eventually(async () => await scene.page.locator('#list-note').textContent() !== '', 'it says that there is nothing');
+  }, { list: NOTHING }) },
+  { name: 'rename', open: canned('answer', async (scene) => {
+    await showSidebar(scene);
+    await pick(scene.page, 'c', 'edit');
+    await scene.page.locator('.item-input').waitFor();
+  }) },
+  { name: 'toasts', open: canned('answer', async (scene) => {
+    const { page } = scene;
+    await page.route(/\/conversations\/[cd]$/, (route) => route.fulfill({ status: 503, json: { error: { code: 'store_unavailable', message: 'The database is locked.' } } }));
+    await showSidebar(scene);
+    await pick(page, 'b', 'trash');
+    await page.locator('.toast-action').focus();           // it stays while it has the focus
+    await pick(page, 'c', 'pin');
+    await page.locator('.toast-alert').hover();            // and while it is pointed at
+    await page.locator('.toast-action').focus();
+  }) },
   { name: 'archive', open: canned('answer', async (scene) => {
     await showSidebar(scene);
     await scene.page.locator('#open-archive').click();
@@ -187,6 +306,30 @@ export const SCENES = [
     await scene.go();
     await scene.page.locator('#picture-file').setInputFiles({ name: 'square.png', mimeType: 'image/png', buffer: Buffer.from(PIXEL.split(',')[1], 'base64') });
     await scene.page.locator('.thumb').waitFor();
+    await scene.page.locator('#picture-file').setInputFiles({ name: 'shopping list.txt', mimeType: 'text/plain', buffer: Buffer.from('pears') });
+    await scene.page.locator('#composer-note').waitFor();
+  } },
+  { name: 'customised', open: async (scene) => {
+    await configure(scene.page);
+    await can(scene.page, CANNED.answer, { list: NOTHING });
+    await scene.go();
+    await scene.page.locator('#starters').waitFor();
+  } },
+  // both forms as they are when somebody has pressed the button too early
+  { name: 'feedback', open: async (scene) => {
+    await cannedThere(scene);
+    await scene.page.locator('[data-action="dislike"]').click();
+    const form = scene.page.getByRole('dialog').last();
+    await form.locator('[type="email"]').fill('somewhere');
+    await form.locator('[type="submit"]').click();
+    await form.locator('[aria-invalid]').first().waitFor();
+  } },
+  { name: 'user-settings', open: async (scene) => {
+    await cannedThere(scene);
+    await showSidebar(scene);
+    await scene.page.locator('#open-preferences').click();
+    await scene.page.locator('.prefs-section [type="submit"]').click();
+    await scene.page.locator('[aria-invalid]').first().waitFor();
   } },
   { name: 'preferences', open: canned('answer', async (scene) => {
     await showSidebar(scene);
@@ -199,6 +342,8 @@ export const SCENES = [
     await scene.page.locator('#open-usage').click();
     await scene.page.locator('svg.chart, .chart svg, [role="img"]').first().waitFor();
   }) },
+  { name: 'usage-empty', isWide: true, open: usageThat((route) => route.fulfill({ json: { rows: [] } })) },
+  { name: 'usage-failed', isWide: true, open: usageThat((route) => route.abort()) },
   { name: 'shortcuts', open: canned('answer', async ({ page }) => {
     await page.locator('#scroller').focus();
     await page.keyboard.press('?');

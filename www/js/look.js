@@ -70,6 +70,7 @@ function showWelcome(text) {
   const markdown = createMarkdown();
   markdown.set(text);
   markdown.finish();
+  for (const heading of markdown.element.querySelectorAll("h3, h4, h5, h6")) heading.ariaLevel = (heading.ariaLevel ?? heading.tagName[1]) - 1;     // no heading of a message stands above
   byId("welcome-words").replaceChildren(markdown.element);
 }
 
