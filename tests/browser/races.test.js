@@ -91,6 +91,24 @@ describe('at the same time', () => {
     assert.equal(await partsOf(page).box.inputValue(), '');
   });
 
+  test('after an answer the conversation is read once', async (t) => {
+    const page = await at.open(t);
+    await exchange(page, 'One', 'First');
+    const lists = () => page.waitForResponse(/\/conversations\?/);
+    let reads = 0;
+    page.on('request', (request) => { if (request.method() === 'GET' && isRead.test(request.url())) reads += 1; });
+    const listed = lists();
+    await exchange(page, 'Two', 'Second');
+    await listed;
+    for (let n = 0; n < 2; n += 1) {                    // the list is looked at again: nothing new
+      const again = lists();
+      await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+      await again;
+    }
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    assert.equal(reads, 1);
+  });
+
   test('a reading that began before a judgement does not take it back', async (t) => {
     const page = await at.open(t);
     await exchange(page, 'One', 'First');

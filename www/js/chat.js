@@ -104,6 +104,7 @@ export async function startChat(composer) {
   }
 
   function onSettled(id) {
+    settled.add(id);
     sidebar.refresh();
     channel?.postMessage({ changed: id });
   }
@@ -147,11 +148,13 @@ export async function startChat(composer) {
     if (!row) return;
     if (row.title) showTitle(row.title);
     if (!conversation.isBusy() && (row.status === "streaming" || row.updated_at !== knownAt.get(row.conversation_id))) {
-      if (knownAt.has(row.conversation_id) || row.status === "streaming") conversation.refresh();
+      const isOwn = settled.delete(row.conversation_id);       // it was read at its end, if it is not too long for that
+      if (row.status === "streaming" || (knownAt.has(row.conversation_id) && !isOwn)) conversation.refresh();
       knownAt.set(row.conversation_id, row.updated_at);
     }
   }
   const knownAt = new Map();
+  const settled = new Set();    // conversations in which an answer has ended here
 
   function showState(state) {
     const line = byId("connection");

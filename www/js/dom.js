@@ -48,7 +48,7 @@ const PAUSES = [1000, 3000];      // ms before something is fetched once more
 
 /**
  * A function that calls `load(again)` until it has succeeded, and resolves to what that gives: over a short failure it waits, a longer one it leaves to the next call.
- * Calls at the same time share one promise. `again` goes behind the address of a module: browsers before 2026 keep what failed, under its address, until a reload.
+ * Calls at the same time share one promise. `again` goes behind the address of a module: browsers keep what failed, under its address, until a reload.
  */
 export function insist(load) {
   let tries = 0;
