@@ -920,9 +920,12 @@ describe('keys and focus', () => {
 
   test('switched off only Esc is left, and the list says so', async (t) => {
     const page = await at.open(t);
-    const { search, answers } = partsOf(page);
+    const { search, answers, fresh } = partsOf(page);
+    const told = () => Promise.all([search, fresh, page.locator('#stop')].map((element) => element.getAttribute('aria-keyshortcuts')));
+    assert.deepEqual(await told(), ['Control+K', 'Control+Shift+O', 'Escape']);
     await page.getByRole('button', { name: 'Settings' }).click();
     await page.getByRole('dialog', { name: 'Settings' }).getByRole('checkbox', { name: 'Keyboard shortcuts' }).uncheck();
+    assert.deepEqual(await told(), [null, null, 'Escape']);
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
     at.p.enqueue(held('One', gate(), ' never'));

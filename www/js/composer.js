@@ -205,7 +205,7 @@ export function dropDraft(conversationId) {
 const sendingKey = (key) => key.replace(draftKey(null), storeKey("sending."));
 
 // What is on its way is kept with the tab and the time: another tab that opens the same conversation meanwhile leaves it alone.
-const PATIENCE = 3 * 60_000;     // ms after which whoever comes takes it; sending has failed long before
+const PATIENCE = 5 * 60_000;     // ms after which whoever comes takes it; sending has failed before (api.js)
 const tab = tabName();
 
 function tabName() {

@@ -5,7 +5,7 @@
 import { byId } from "./dom.js";
 import { t } from "./i18n.js";
 import { getSetting, isDebugOn, onSetting } from "./settings.js";
-import { ariaKeys, matchShortcut, openShortcuts } from "./shortcuts.js";
+import { matchShortcut, openShortcuts, tellKeys } from "./shortcuts.js";
 import { showToast } from "./toast.js";
 
 const KEPT = 2000;       // events of which a panel that is opened later still knows
@@ -116,9 +116,9 @@ export function createPanels({ config }) {
       { keys: "mod+shift+m", label: "keys.model", run: run.pickModel },
       { keys: "?", label: "keys.list", run: openKeys },
     ];
-    byId("search").setAttribute("aria-keyshortcuts", ariaKeys("mod+k"));
-    byId("new").setAttribute("aria-keyshortcuts", ariaKeys("mod+shift+o"));
-    byId("stop").setAttribute("aria-keyshortcuts", ariaKeys("escape"));
+    tellKeys(byId("search"), "mod+k");
+    tellKeys(byId("new"), "mod+shift+o");
+    tellKeys(byId("stop"), "escape");
     document.addEventListener("keydown", (event) => {
       if (document.querySelector("dialog[open], :popover-open")) return;
       const found = matchShortcut(event, shortcuts, { isOn: getSetting("shortcuts") });

@@ -7,7 +7,7 @@
 import { h } from "./dom.js";
 import { t } from "./i18n.js";
 import { isComposing } from "./keys.js";
-import { getSetting } from "./settings.js";
+import { getSetting, onSetting } from "./settings.js";
 
 const IS_MAC = /Mac|iP(hone|ad|od)/.test(globalThis.navigator?.platform ?? "");
 const WRITTEN = { arrowup: "↑", arrowdown: "↓", arrowleft: "←", arrowright: "→" };
@@ -67,6 +67,16 @@ const hasText = ({ value, textContent }) => Boolean(value ?? textContent);
 /** For aria-keyshortcuts: "mod+shift+o" is "Control+Shift+O". */
 export function ariaKeys(keys, { mac = IS_MAC } = {}) {
   return keys.split("+").map((key) => (key === "mod" ? (mac ? "Meta" : "Control") : ARIA[key] ?? key.toUpperCase())).join("+");
+}
+
+/** Tells screen readers the keys of an element, as long as they do something. */
+export function tellKeys(element, keys) {
+  const tell = () => {
+    if (getSetting("shortcuts") || keys === "escape") element.setAttribute("aria-keyshortcuts", ariaKeys(keys));
+    else element.removeAttribute("aria-keyshortcuts");
+  };
+  tell();
+  onSetting("shortcuts", tell);
 }
 
 /** What stands on the keys: ["Ctrl", "K"]. */
