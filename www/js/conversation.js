@@ -346,8 +346,7 @@ export function createConversation(page, events) {
     const model = answer ?? localModel("assistant", { parent_id: before?.role === "user" ? before.id : before?.parent_id ?? null });
     turn = { request: body, key, question, text, answer: model, before, isOld: Boolean(answer), visit, draftKey: draftKey(id), stopWanted: false, wasStatus: model.status };
     changes += 1;
-    model.status = "streaming";
-    model.note = "";
+    Object.assign(model, { status: "streaming", note: "", finishReason: null });      // why it ended is told by the next reading
     path = [...path.filter((each) => each !== question && each !== model), ...(question ? [question] : []), model];
     if (!path.includes(edited)) edited = null;
     composer.setMode("answering");
