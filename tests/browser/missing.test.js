@@ -44,6 +44,18 @@ async function openWithout(t, pattern, { path: where = '/', ...options } = {}) {
   return { page, lack, go };
 }
 
+/** Whether this browser fetches a module again that it could not have. Before 2026 Chromium kept the failure until a reload. */
+async function fetchesAgain(page) {
+  let isFirst = true;
+  await page.route(/js\/probe\.js/, (route) => {
+    if (!isFirst) return route.fulfill({ contentType: 'text/javascript', body: 'export {};' });
+    isFirst = false;
+    return route.abort();
+  });
+  return page.evaluate(() => import('/js/probe.js').catch(() => import('/js/probe.js')).then(() => true, () => false));
+}
+
+const reload = (page) => page.getByRole('button', { name: 'Reload' }).click();
 const ready = (page) => page.locator('html[data-ready="all"]').waitFor();
 const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 const look = (page) => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
@@ -56,6 +68,12 @@ describe('a module of the beginning', () => {
     await say(page, 'Quick!');
     await eventually(() => lack.count >= 2, 'both the preload and the import have failed');
     lack.mend();
+    if (!await fetchesAgain(page)) {
+      await reload(page);
+      await ready(page);
+      assert.equal(await partsOf(page).box.inputValue(), 'Quick!');
+      await partsOf(page).box.press('Enter');
+    }
     await answerIs(page, 'Here I am');
     await ready(page);
     assert.equal(await partsOf(page).box.inputValue(), '');
@@ -72,10 +90,11 @@ describe('a module of the beginning', () => {
     await page.locator('#connection').getByText('could not be loaded').waitFor();
     await eventually(async () => await box.inputValue() === 'Precious words', 'the text is in the box');
     await eventually(async () => /could not be loaded/.test(await partsOf(page).alert.textContent()), 'it is said');
-    await page.getByRole('button', { name: 'Reload' }).click();
+    await reload(page);
     await page.locator('#connection').getByText('could not be loaded').waitFor();
     assert.equal(await box.inputValue(), 'Precious words', 'over a reload too');
     lack.mend();
+    if (!await fetchesAgain(page)) await reload(page).then(() => ready(page));
     await box.press('Enter');
     await answerIs(page, 'At last');
     await idle(page);

@@ -53,13 +53,13 @@ test('every address is relative and every file named is there', () => {
 const read = (name) => readFileSync(path.join(WWW, name));
 const addressesIn = (text, element) => [...text.matchAll(element)].map((match) => match[1]);
 
-/** What a module names: `static` are its imports, `dynamic` the import("…") of a name that stands there. Paths below www/. */
+/** What a module names: `static` are its imports, `dynamic` the import("…") of a name that stands there (`again`: see insist() in dom.js). Paths below www/. */
 function namesIn(module) {
   const text = read(module).toString();
   const resolve = (names) => names.map((name) => path.posix.join(path.posix.dirname(module), name));
   return {
     static: resolve(addressesIn(text, /^(?:import|export)\b[^;"'(]*?["'](\.{1,2}\/[^"']+)["']/gm)),
-    dynamic: resolve(addressesIn(text, /\bimport\("(\.{1,2}\/[^"]+)"\)/g)),
+    dynamic: resolve(addressesIn(text, /\bimport\(["`](\.{1,2}\/[^"`$]+)(?:"|\$\{again\}`)\)/g)),
   };
 }
 

@@ -29,7 +29,8 @@ const LATER = ["actions", "announcer", "answer", "api", "chat", "clipboard", "co
   "maths", "menu", "message", "options", "panels", "parts", "pictures", "place", "render", "rows", "shortcuts", "sidebar", "sse", "stream", "style", "toast", "transcript", "tree",
   "unfinished"];
 
-const fetchChat = insist(() => import("./chat.js"));
+// Where what failed is one of the modules that it imports, many browsers need a reload.
+const fetchChat = insist((again) => import(`./chat.js${again}`));
 let chat = null;
 
 async function fetchRest() {

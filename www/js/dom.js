@@ -48,15 +48,15 @@ const PAUSES = [1000, 3000];      // ms before something is fetched once more
 
 /**
  * A function that calls `load(again)` until it has succeeded, and resolves to what that gives: over a short failure it waits, a longer one it leaves to the next call.
- * Calls at the same time share one promise. `again` goes behind the address of a module: browsers keep what failed, under its address, until a reload.
+ * Calls at the same time share one promise. `again` goes behind the address of a module: many browsers keep what failed, under its address, until a reload.
  */
-export function insist(load) {
+export function insist(load, pauses = PAUSES) {
   let tries = 0;
   let promise = null;
   const attempt = () => load(tries++ > 0 ? `?again=${tries - 1}` : "");
 
   async function patiently() {
-    for (const pause of PAUSES) {
+    for (const pause of pauses) {
       try {
         return await attempt();
       } catch {

@@ -2,11 +2,16 @@
 // Neighbours: preferences.js, usage.js, debug.js and forms.js are what is fetched; shortcuts.js knows keys; chat.js says what the keys do.
 // Leaves out: what is in them.
 
-import { byId } from "./dom.js";
+import { byId, insist } from "./dom.js";
 import { t } from "./i18n.js";
 import { getSetting, isDebugOn, onSetting } from "./settings.js";
 import { matchShortcut, openShortcuts, tellKeys } from "./shortcuts.js";
 import { showToast } from "./toast.js";
+
+const fetchPreferences = insist((again) => import(`./preferences.js${again}`), []);
+const fetchUsage = insist((again) => import(`./usage.js${again}`), []);
+const fetchForms = insist((again) => import(`./forms.js${again}`), []);
+const fetchDebug = insist((again) => import(`./debug.js${again}`), []);
 
 const KEPT = 2000;       // events of which a panel that is opened later still knows
 
@@ -22,12 +27,12 @@ export function createPanels({ config }) {
   // ---- dialogs
 
   const openPreferences = single(async () => {
-    const module = await toldIfMissing(import("./preferences.js"));
+    const module = await toldIfMissing(fetchPreferences());
     await module?.openPreferences({ config: config() }).closed;
   });
 
   const openUsage = single(async () => {
-    const module = await toldIfMissing(import("./usage.js"));
+    const module = await toldIfMissing(fetchUsage());
     await module?.openUsage().closed;
     if (module && location.hash === "#usage") history.replaceState(null, "", location.pathname + location.search);
   });
@@ -44,7 +49,7 @@ export function createPanels({ config }) {
     if (isAsking) return null;
     isAsking = true;
     try {
-      const module = await toldIfMissing(import("./forms.js"));
+      const module = await toldIfMissing(fetchForms());
       return await module?.openFormDialog({ title: schema.title || t(`actions.${kind}`), schema, values: {}, submitLabel: t("form.send") }) ?? null;
     } finally {
       isAsking = false;
@@ -71,7 +76,7 @@ export function createPanels({ config }) {
 
   const openDebug = single(async () => {
     toggle.setAttribute("aria-pressed", "true");
-    const module = await toldIfMissing(import("./debug.js"));
+    const module = await toldIfMissing(fetchDebug());
     if (!module || toggle.hidden) return toggle.setAttribute("aria-pressed", "false");      // it may be switched off by now
     debug = module.createDebugPanel({ onClose: closeDebug });
     debug.setConversation(conversation);

@@ -4,11 +4,12 @@
 //
 // Keys are written "mod+k", "mod+shift+o", "alt+arrowup", "escape", "/" or "?": "mod" is Command on a Mac and Ctrl elsewhere.
 
-import { h } from "./dom.js";
+import { h, insist } from "./dom.js";
 import { t } from "./i18n.js";
 import { isComposing } from "./keys.js";
 import { getSetting, onSetting } from "./settings.js";
 
+const fetchDialog = insist((again) => import(`./dialog.js${again}`), []);
 const IS_MAC = /Mac|iP(hone|ad|od)/.test(globalThis.navigator?.platform ?? "");
 const WRITTEN = { arrowup: "↑", arrowdown: "↓", arrowleft: "←", arrowright: "→" };
 const NAMED = ["enter", "escape", "alt", "shift", "ctrl"];
@@ -94,7 +95,7 @@ function writtenKey(key, mac) {
 
 /** Lists the shortcuts; `label` of each is a key of i18n. See openDialog. */
 export async function openShortcuts(list) {
-  const { openDialog } = await import("./dialog.js");
+  const { openDialog } = await fetchDialog();
   const rows = list.map(({ keys, label }) => h("tr", {}, h("th", { scope: "row" }, t(label)), h("td", {}, ...createKeys(keys))));
   const table = h("table", { class: "keys-table" },
     h("caption", { class: "unseen" }, t("keys.title")),
