@@ -351,6 +351,23 @@ test('a copy up to a message is a conversation of its own', async (t) => {
 });
 
 describe('the buttons under a message', () => {
+  test('a menu that opens just after scrolling stays, one whose button scrolls away does not', async (t) => {
+    const page = await at.open(t, { viewport: { width: 900, height: 400 } });
+    const { answers } = partsOf(page);
+    await exchange(page, 'One', 'First\n\n'.repeat(30));
+    await page.evaluate(() => {                        // the event of this scrolling comes with the next frame
+      const button = document.querySelector('article[data-role="assistant"] [data-action="more"]');
+      document.getElementById('scroller').scrollTop -= 20;
+      button.click();
+      return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    });
+    const entry = page.getByRole('menuitem', { name: TEXTS['actions.fork'] });
+    assert.equal(await entry.isVisible(), true);
+    await page.evaluate(() => { document.getElementById('scroller').scrollTop -= 50; });
+    await entry.waitFor({ state: 'hidden' });
+    assert.equal(await answers.count(), 1);
+  });
+
   test('Copy has the text as it was written, and says so', async (t) => {
     const page = await at.open(t, { permissions: ['clipboard-read', 'clipboard-write'] });
     await exchange(page, 'Say **bold**', 'bold');

@@ -14,6 +14,7 @@ export function createMenu(host, { onClosed }) {
   // Not an "auto" popover: one that opens between pressing and releasing, as by a right click or a long press, would be closed by the release.
   const element = h("div", { class: "menu", popover: "manual", role: "menu", onkeydown: onKeydown });
   let button = null;
+  let placedAt = 0;             // where the button was when the menu was put beside it
 
   function open(opener, entries, name) {
     const isSame = opener === button;
@@ -36,6 +37,7 @@ export function createMenu(host, { onClosed }) {
   // Below the button with the ends in line, or above it where there is no room.
   function place() {
     const at = button.getBoundingClientRect();
+    placedAt = at.top;
     const { offsetWidth: width, offsetHeight: height } = element;
     const left = document.dir === "rtl" ? at.left : at.right - width;
     const top = at.bottom + GAP + height > innerHeight ? at.top - GAP - height : at.bottom + GAP;
@@ -58,6 +60,11 @@ export function createMenu(host, { onClosed }) {
     if (button && !element.contains(event.target) && !button.contains(event.target)) close();
   }
 
+  // Scrolling that has only been told of now is none.
+  function closeMoved(event) {
+    if (button && Math.abs(button.getBoundingClientRect().top - placedAt) > 1) closeOutside(event);
+  }
+
   function onKeydown(event) {
     const entries = [...element.children];
     const at = entries.indexOf(document.activeElement);
@@ -69,7 +76,7 @@ export function createMenu(host, { onClosed }) {
   }
 
   host.append(element);
-  host.addEventListener("scroll", closeOutside, true);
+  host.addEventListener("scroll", closeMoved, true);
   document.addEventListener("pointerdown", closeOutside, true);
   addEventListener("resize", close);
   return { open, close, get isOpen() { return button !== null; } };
