@@ -25,7 +25,7 @@ case "$hostings" in *' '*) ;; *)
     exit ;;
 esac
 
-# Several parts: a line for each, and at the end what failed. Two at a time, because tests wait more than they work; the longest begin first.
+# Several parts: a line for each, and at the end what failed. Three at a time, because tests wait more than they work; the longest begin first.
 logs=$(mktemp -d)
 parts=
 trap 'rm -rf "$logs"' EXIT
@@ -61,7 +61,7 @@ if [ "$kind" != browser ]; then
     for hosting in $hostings; do jobs="$jobs $hosting"; done
     jobs="$jobs once clients-apache-cgi clients-lighttpd-fastcgi"
 fi
-# Each of two takes the next one of the list as soon as it has ended with one.
+# Each of three takes the next one of the list as soon as it has ended with one.
 next() {
     for job in $jobs; do
         mkdir "$logs/taken-$job" 2>/dev/null || continue
@@ -74,10 +74,10 @@ next() {
         esac
     done
 }
-next &
-parts=$!
-next &
-parts="$parts $!"
+for lane in 1 2 3; do
+    next &
+    parts="$parts $!"
+done
 wait
 
 failed=$(cat "$logs/failed" 2>/dev/null || true)
