@@ -26,8 +26,9 @@ if [ ! -d "$assets" ]; then
 fi
 
 note='<!-- Made by tests/page.sh out of page.html: change that one. -->'
-sed -E -e "1a $note" -e "s#\\b(src|href)=\"(css|js|vendor|i18n|icons)/#\\1=\"$assets/\\2/#g" page.html >"$index"
-if ! cmp -s "$index" index.html; then
+make_index() { sed -E -e "1a $note" -e "s#\\b(src|href)=\"(css|js|vendor|i18n|icons)/#\\1=\"$assets/\\2/#g" page.html; }
+if ! make_index | cmp -s - index.html; then
+    make_index >"$index"
     touch "$assets" # the newest, also when an earlier version has come back
     mv "$index" index.html
 fi

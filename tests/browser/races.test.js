@@ -8,6 +8,7 @@ import { answerIs, eventually, idle, partsOf, say, stand, test, TEXTS } from './
 
 const at = stand({ settings: { RETRIES: '0' } });
 const isRead = /\/conversations\/[0-9a-z]{26}$/;
+const isList = /\/conversations\?/;
 
 async function exchange(page, question, answer) {
   at.p.enqueue(simple(answer));
@@ -91,14 +92,33 @@ describe('at the same time', () => {
     assert.equal(await partsOf(page).box.inputValue(), '');
   });
 
-  test('after an answer the conversation is read once', async (t) => {
+  test('after an answer the conversation is read once, also where a list says what was before its end', async (t) => {
     const page = await at.open(t);
+    const lists = () => page.waitForResponse(isList);
+    const first = page.waitForResponse(isRead);
     await exchange(page, 'One', 'First');
-    const lists = () => page.waitForResponse(/\/conversations\?/);
+    await (await first).finished();
+    await eventually(async () => await partsOf(page).list.first().textContent() === 'One', 'it is in the list');
     let reads = 0;
     page.on('request', (request) => { if (request.method() === 'GET' && isRead.test(request.url())) reads += 1; });
+    const old = gate();
+    let waiting = 0;
+    await page.route(isList, async (route) => {
+      const response = await route.fetch();
+      waiting += 1;
+      await old.wait();
+      await route.fulfill({ response });
+    });
+    const g = gate();
+    at.p.enqueue(held('Sec', g, 'ond'));
+    await say(page, 'Two');
+    await answerIs(page, 'Sec');
+    await eventually(() => waiting >= 2, 'the lists of the beginning are asked for');
+    g.open();
+    await answerIs(page, 'Second');
+    await idle(page);
     const listed = lists();
-    await exchange(page, 'Two', 'Second');
+    old.open();
     await listed;
     for (let n = 0; n < 2; n += 1) {                    // the list is looked at again: nothing new
       const again = lists();
@@ -151,8 +171,14 @@ describe('at the same time', () => {
     await answerIs(page, 'Again');
   });
 
-  test('a question that arrived though the answer to its sending was lost is there at the next look, and out of the box', async (t) => {
+  for (const isSlow of [false, true]) test(`a question that arrived though the answer to its sending was lost is there at the next look, and out of the box${isSlow ? ', also where nothing was read before' : ''}`, async (t) => {
     const page = await at.open(t, { allow: /Failed to load|net::ERR/ });
+    const slow = gate();
+    if (!isSlow) slow.open();
+    await page.route((url) => isRead.test(url.pathname) || isList.test(url.href), async (route) => {
+      await slow.wait();
+      await route.continue();
+    });
     await exchange(page, 'One', 'First');
     let once = true;
     await page.route(/\/chat$/, async (route) => {
@@ -164,6 +190,7 @@ describe('at the same time', () => {
     at.p.enqueue(simple('Second'));
     await say(page, 'Two');
     await partsOf(page).retry.waitFor();
+    slow.open();
     await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
     await answerIs(page, 'Second');
     await idle(page);

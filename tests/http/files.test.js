@@ -152,7 +152,7 @@ describe('tests/page.sh', () => {
 
   test('the same files have the same version, wherever they are; nothing is written again', opts, () => {
     assert.equal(make(), VERSION);
-    const written = ['index.html', `assets/${VERSION}`, `assets/${VERSION}/js/app.js`].map((f) => path.join(www, f));
+    const written = ['', 'index.html', 'assets', `assets/${VERSION}`, `assets/${VERSION}/js/app.js`].map((f) => path.join(www, f));
     const times = () => written.map((f) => statSync(f).mtimeMs);
     const before = times();
     assert.equal(make(), VERSION);

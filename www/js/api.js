@@ -156,7 +156,7 @@ async function* readEvents(body) {
   const reader = body.getReader();
   try {
     for (;;) {
-      const { done, value } = await readChunk(reader);
+      const { done, value } = await reading(reader.read(), "interrupted");
       if (done) return;
       for (const event of parser.feed(value)) yield typed(event);
     }
@@ -165,12 +165,13 @@ async function* readEvents(body) {
   }
 }
 
-async function readChunk(reader) {
+// What of an answer is being read. Where it breaks off, the failure is called `code`.
+async function reading(promise, code) {
   try {
-    return await reader.read();
+    return await promise;
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw apiError("interrupted");
+    throw apiError(code);
   }
 }
 
@@ -191,18 +192,9 @@ async function readJson(method, path, body, options, goOn = () => {}) {
 }
 
 async function objectOf(response) {
-  const object = parseObject(await textOf(response), null);
+  const object = parseObject(await reading(response.text(), "network"), null);
   if (object === null) throw apiError("bad_answer", { status: response.status });
   return object;
-}
-
-async function textOf(response) {
-  try {
-    return await response.text();
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw apiError("network");
-  }
 }
 
 // One request. Returns a response with a good status, throws an ApiError (or the AbortError) otherwise.

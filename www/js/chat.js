@@ -37,7 +37,7 @@ export async function startChat(composer) {
   const pictures = createPictures();
   const options = createOptions({ onChange: () => conversation.saveSettings(), defaultModel: () => config.parley?.model ?? null });
   const panels = createPanels({ config: () => config });
-  const sidebar = createSidebar({ onOpen: openConversation, onNew: startNew, onDeleted, onErased: dropDraft, onListed });
+  const sidebar = createSidebar({ onOpen: openConversation, onNew: startNew, onDeleted, onErased: dropDraft, onDrawn, onListed });
   const conversation = createConversation(
     { transcript, composer, pictures, options, announcer, toast: showToast, askForm: panels.askFeedback },
     { onBegun, onSettled, onTitle: showTitle, onGone: dropDraft, onOpen: openConversation, onPlace: (id) => panels.setConversation(id), onState: showState, onRequest: (body) => panels.record({ type: "request", data: { method: "POST", path: "chat", body }, pos: null }), onEvent, startNew });
@@ -98,13 +98,13 @@ export async function startChat(composer) {
       history.replaceState(null, "", `#c=${encodeURIComponent(id)}`);
       sidebar.select(id);
     }
-    sidebar.bump(id);
     sidebar.setStatus(id, "streaming");
+    sidebar.bump(id);
     channel?.postMessage({ changed: id });
   }
 
-  function onSettled(id) {
-    settled.add(id);
+  function onSettled(id, status) {
+    sidebar.setStatus(id, status);
     sidebar.refresh();
     channel?.postMessage({ changed: id });
   }
@@ -142,19 +142,17 @@ export async function startChat(composer) {
     document.title = title ? `${title} – ${pageTitle}` : pageTitle;
   }
 
-  // The list is fresh: its title counts, and what happened elsewhere to the open conversation is looked at.
-  function onListed() {
-    const row = conversation.id && sidebar.rowOf(conversation.id);
-    if (!row) return;
-    if (row.title) showTitle(row.title);
-    if (!conversation.isBusy() && (row.status === "streaming" || row.updated_at !== knownAt.get(row.conversation_id))) {
-      const isOwn = settled.delete(row.conversation_id);       // it was read at its end, if it is not too long for that
-      if (row.status === "streaming" || (knownAt.has(row.conversation_id) && !isOwn)) conversation.refresh();
-      knownAt.set(row.conversation_id, row.updated_at);
-    }
+  const openRow = () => conversation.id && sidebar.rowOf(conversation.id);
+
+  function onDrawn() {
+    const { title } = openRow() || {};
+    if (title) showTitle(title);
   }
-  const knownAt = new Map();
-  const settled = new Set();    // conversations in which an answer has ended here
+
+  function onListed() {
+    const row = openRow();
+    if (row) conversation.compare(row);
+  }
 
   function showState(state) {
     const line = byId("connection");

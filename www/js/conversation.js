@@ -20,7 +20,7 @@ import { t } from "./i18n.js";
 const SMALL = 400;        // messages up to which a conversation is read again after each answer, for what the stream does not tell
 
 /**
- * `page`: {transcript, composer, pictures, options, announcer, toast(sentence, {alert, action, onEnd}), askForm(kind)}. `events`: onBegun(id, isNew, isShown), onSettled(id),
+ * `page`: {transcript, composer, pictures, options, announcer, toast(sentence, {alert, action, onEnd}), askForm(kind)}. `events`: onBegun(id, isNew, isShown), onSettled(id, status),
  * onTitle(title or null), onGone(id), onOpen(id), onPlace(id or null), onState(state), onRequest(body), onEvent(event), startNew().
  */
 export function createConversation(page, events) {
@@ -34,6 +34,8 @@ export function createConversation(page, events) {
   let turn = null;              // the request on its way, if it is shown
   let running = null;           // {model, follower, isReplay, behind, dirty}: the answer that is followed
   let isLoaded = false;         // what the server has of it is known here
+  let readAt = "";              // its `updated_at` when it was read; "" before that, null after an answer that was not read again
+  let reading = Promise.resolve();   // the last refresh
   let changes = 0;              // counts what is done here: a reading of the server that began before may be older than it
   let saving = 0;               // options on their way to the server: it may still answer with the old ones
   let visit = 0;                // counts openings; what was begun in an earlier one may not touch the page
@@ -56,7 +58,7 @@ export function createConversation(page, events) {
   // The server finishes a running answer without us, and a request that is on its way settles by itself what becomes of its draft.
   function leave() {
     visit += 1;
-    isLoaded = false;
+    [isLoaded, readAt] = [false, ""];
     running?.follower.stop();
     [running, turn, edited, leafId] = [null, null, null, null];
     [messages, path, metadata] = [[], [], {}];
@@ -117,7 +119,7 @@ export function createConversation(page, events) {
       return old ? Object.assign(old, modelOf(row), { key: old.key }) : modelOf(row);
     });
     dropArrived(known);
-    isLoaded = true;
+    [isLoaded, readAt] = [true, found.updated_at];
     metadata = found.metadata ?? {};
     events.onTitle(found.title);
     options.use(metadata.settings ?? {});
@@ -136,7 +138,12 @@ export function createConversation(page, events) {
   }
 
   /** Looks what has changed on the server, without disturbing the reader. */
-  async function refresh() {
+  function refresh() {
+    reading = readAgain();
+    return reading;
+  }
+
+  async function readAgain() {
     if (!id || turn || edited) return;
     const [mine, before] = [visit, changes];
     try {
@@ -148,6 +155,15 @@ export function createConversation(page, events) {
     } catch (error) {
       if (mine === visit && error.status === 404) showLoadFailure(error);
     }
+  }
+
+  /** What a list that was asked for just now says of this conversation: what happened to it elsewhere is looked at. */
+  async function compare(row) {
+    const mine = visit;
+    await reading;                            // it may know by then
+    if (mine !== visit || !isLoaded || isBusy()) return;
+    readAt ??= row.updated_at;
+    if (row.status === "streaming" || row.updated_at !== readAt) refresh();
   }
 
   // ---- following an answer
@@ -203,8 +219,9 @@ export function createConversation(page, events) {
     events.onState(null);
     settle();
     announceEnd(model);
-    events.onSettled(id);
+    events.onSettled(id, model.status);
     if (messages.length <= SMALL) refresh();
+    else readAt = null;
   }
 
   // The server has nothing more to say of it (null), or refuses. How it ended is not known: Retry looks again.
@@ -253,12 +270,12 @@ export function createConversation(page, events) {
     pictures.giveBack(key, attachments);
   }
 
-  // The conversation went on elsewhere (409): first see how. If it still does, the text waits in the box. What was meant for the place of an earlier question (`edited`) still is.
-  async function askAfterLoading(text, attachments, edited) {
+  // The conversation went on elsewhere (409): first see how. If it still does, the text waits in the box. What was meant for the place of an earlier question still is.
+  async function askAfterLoading(text, attachments, earlier) {
     const mine = draftKey(id);
     leafId = null;
     if (!await load() || isBusy()) return giveBack(mine, text, attachments);
-    const question = messages.find((model) => model.id === edited?.id);
+    const question = messages.find((model) => model.id === earlier?.id);
     if (!question) return ask(text, attachments, nextParent());
     path = openPath(messages, question.id);
     sendEdit(question, text);
@@ -573,6 +590,6 @@ export function createConversation(page, events) {
   }
 
   const act = { edit, editOf, writeEdit, cancelEdit, sendEdit, regenerate, goOn, retry, branch, rate, fork, remove, confirm, askNext: (text) => { if (!isBusy()) send(text); } };
-  return { open, send, stop, refresh, saveSettings, act, isBusy, get id() { return id; }, get path() { return path; } };
+  return { open, send, stop, refresh, compare, saveSettings, act, isBusy, get id() { return id; }, get path() { return path; } };
 }
 

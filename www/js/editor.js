@@ -42,7 +42,7 @@ export function createEditor(text, { onInput, onSend, onCancel }) {
 /** What is being written in a conversation in place of its questions: {id of a message: words}. */
 export function readEdits(conversationId) {
   try {
-    return JSON.parse(readDraft(editKey(conversationId)) || "{}");
+    return JSON.parse(readDraft(editKey(conversationId)) || "{}") ?? {};
   } catch {
     return {};
   }

@@ -132,14 +132,12 @@ export function createHistory() {
     return { keep: () => { end(); set(id, change); }, undo: end };
   }
 
-  /** Changes what is known of a conversation. */
+  /** Changes what is known of a conversation. Of one that is not known yet, what was asked for before does not count either. */
   function set(id, change) {
     const before = known.get(id);
     const after = before && withChange(before, change);
-    if (after !== before) {
-      put(after);
-      version += 1;
-    }
+    if (after && after !== before) put(after);
+    if (!before || after !== before) version += 1;
     if (found.some((row) => row.id === id)) found = found.map((row) => (row.id === id ? withChange(row, change) : row));
   }
 

@@ -21,9 +21,9 @@ const PATIENCE = 250;         // ms before a list that is on its way shows so
 
 /**
  * `onOpen(id, messageId)`: open it, at this message if there is one. `onNew()`. `onDeleted(id)`: it is gone from the list, and may yet come back;
- * `onErased(id)`: now it is gone for good. `onListed()` after each change.
+ * `onErased(id)`: now it is gone for good. `onDrawn()`, and `onListed()` when the server was asked anew.
  */
-export function createSidebar({ onOpen, onNew, onDeleted, onErased = () => {}, onListed }) {
+export function createSidebar({ onOpen, onNew, onDeleted, onErased = () => {}, onDrawn, onListed }) {
   const known = createHistory();
   const drawer = createDrawer();
   const menu = createMenu(byId("sidebar"), { onClosed: draw });
@@ -52,7 +52,7 @@ export function createSidebar({ onOpen, onNew, onDeleted, onErased = () => {}, o
     const groups = groupsOf(view);
     faces[view].rows.draw(groups, current);
     showState(groups.length === 0);
-    onListed();
+    onDrawn();
   }
 
   function groupsOf(name) {
@@ -134,6 +134,7 @@ export function createSidebar({ onOpen, onNew, onDeleted, onErased = () => {}, o
     const pages = await upToDate(() => Promise.all(places.map(fetchPage)));
     places.forEach(({ name, mark }, n) => known.take(name, pages[n], mark));
     markSeen();
+    onListed();
   }
 
   // The page that is being read, when it is not the first one.
