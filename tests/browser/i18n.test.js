@@ -25,6 +25,14 @@ describe('a text', () => {
     assert.equal(t('named', { name: '' }), 'Hello , !');
   });
 
+  test('holds what is filled in apart where it is written in the other direction', () => {
+    assert.equal(t('named', { name: 'שלום' }), 'Hello \u2068שלום\u2069, \u2068שלום\u2069!');
+    useTexts('ar', { named: 'مرحبا {name}', many: '{count} و {name}' }, english);
+    assert.equal(t('named', { name: 'notes (2).txt' }), 'مرحبا \u2068notes (2).txt\u2069');
+    assert.equal(t('named', { name: 'علي' }), 'مرحبا علي');
+    assert.equal(t('many', { count: 1, name: '12:30' }), `${formatNumber(1)} و 12:30`);
+  });
+
   test('has the plural of its language, and numbers as it writes them', () => {
     assert.equal(t('many', { count: 1 }), '1 answer');
     assert.equal(t('many', { count: 0 }), '0 answers');

@@ -58,6 +58,7 @@ async function fetchesAgain(page) {
 const reload = (page) => page.getByRole('button', { name: 'Reload' }).click();
 const ready = (page) => page.locator('html[data-ready="all"]').waitFor();
 const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+const looks = (page, name) => page.evaluate((file) => [...document.styleSheets].filter((sheet) => sheet.href?.endsWith(file)).length, `/css/${name}.css`);
 const look = (page) => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
 
 describe('a module of the beginning', () => {
@@ -113,6 +114,16 @@ describe('a module of the beginning', () => {
     await ready(page);
     assert.equal(await page.locator('#connection').isVisible(), false);
   });
+});
+
+test('the looks of answers that fail at the beginning come with a later look', async (t) => {
+  const { page, lack, go } = await openWithout(t, /css\/answer\.css/);
+  await go();
+  await ready(page);
+  assert.equal(await looks(page, 'answer'), 0);
+  lack.mend();
+  await look(page);
+  await eventually(async () => await looks(page, 'answer') === 1, 'they have come');
 });
 
 describe('the configuration', () => {
@@ -190,6 +201,21 @@ describe('a dialog', () => {
       assert.equal(await opened(page).count(), 1);
     });
   }
+
+  test('whose looks cannot be fetched opens without them, and has them the next time', async (t) => {
+    const page = await at.open(t, { allow });
+    const lack = await missing(page, /css\/panels\.css/);
+    const settings = page.getByRole('dialog', { name: 'Settings' });
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await settings.waitFor();
+    assert.equal(await looks(page, 'panels'), 0);
+    await page.keyboard.press('Escape');
+    await settings.waitFor({ state: 'detached' });
+    lack.mend();
+    await page.getByRole('button', { name: 'Settings' }).click();
+    await settings.waitFor();
+    await eventually(async () => await looks(page, 'panels') === 1, 'they have come');
+  });
 
   test('Usage by the address opens once', async (t) => {
     const page = await at.open(t);

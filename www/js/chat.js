@@ -182,6 +182,7 @@ export async function startChat(composer) {
   function fetchOnce() {
     options.load();
     configure();
+    loadStyle("answer");
   }
 
   channel?.addEventListener("message", ({ data }) => {

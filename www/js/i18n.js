@@ -52,8 +52,14 @@ function formOf(text, { count }, rules) {
 function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => {
     if (!(name in values)) return whole;
-    return typeof values[name] === "number" ? formatNumber(values[name]) : String(values[name]);
+    return typeof values[name] === "number" ? formatNumber(values[name]) : isolate(String(values[name]));
   });
+}
+
+// Where both directions of writing meet, what is filled in keeps its own and leaves the sentence around it alone (Unicode TR 9, 2.4: FSI, PDI).
+function isolate(value) {
+  const mixes = language === "ar" ? /(?![\p{Script=Arabic}\p{Script=Hebrew}])\p{L}/u : /[\p{Script=Arabic}\p{Script=Hebrew}]/u;
+  return mixes.test(value) ? `\u2068${value}\u2069` : value;
 }
 
 /** Puts the texts into elements that name a key: data-t (text), data-t-label, data-t-placeholder, data-t-title. */

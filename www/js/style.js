@@ -3,7 +3,7 @@
 
 const sheets = new Map();
 
-/** Adds css/NAME.css to the page, once. The promise is kept even if the file cannot be had: a plain dialog is better than none. */
+/** Adds css/NAME.css to the page, once. The promise is kept even if the file cannot be had: a plain dialog is better than none, and the next call tries again. */
 export function loadStyle(name) {
   if (!sheets.has(name)) sheets.set(name, addSheet(name));
   return sheets.get(name);
@@ -15,7 +15,11 @@ function addSheet(name) {
   link.href = new URL(`../css/${name}.css`, import.meta.url);
   const settled = new Promise((resolve) => {
     link.addEventListener("load", resolve);
-    link.addEventListener("error", resolve);
+    link.addEventListener("error", () => {
+      sheets.delete(name);
+      link.remove();
+      resolve();
+    });
   });
   const beside = document.querySelector('link[rel="stylesheet"][href$="css/app.css"]');   // before a theme, which has the last word
   if (beside) beside.after(link);
