@@ -284,4 +284,23 @@ describe('what draws answers', () => {
     await say(page, 'One');
     await partsOf(page).answers.locator('strong').waitFor();
   });
+
+  test('long without the parser: all that is there is drawn at a later look', async (t) => {
+    at.p.respond(simple(TEXT));
+    const { page, lack, go } = await openWithout(t, /markdown-it\.js/);
+    await go();
+    await ready(page);
+    await say(page, 'One');
+    await idle(page);
+    await say(page, 'Two');
+    await idle(page);
+    const given = partsOf(page).answers.locator('.message-text strong');
+    await eventually(() => lack.count >= 3, 'nobody tries any more');
+    assert.equal(await given.count(), 0);
+    lack.mend();
+    await eventually(async () => {
+      await look(page);
+      return await given.count() === 2;
+    }, 'both are drawn', 20);
+  });
 });

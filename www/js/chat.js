@@ -25,7 +25,7 @@ const LOOK_EVERY = 10_000;     // ms between looks at the list, for what other d
 
 /** Brings the page to life around `composer`. Resolves to {send(text), stop()}. */
 export async function startChat(composer) {
-  loadMarkdown();                       // nobody waits for it: texts are plain until it is there
+  loadMarkdown();                       // not waited for: texts are plain until it is there
   await Promise.all([loadTexts(), loadStyle("answer")]);
   translate(document);
   let config = NO_CONFIG;
@@ -183,6 +183,7 @@ export async function startChat(composer) {
     options.load();
     configure();
     loadStyle("answer");
+    loadMarkdown();
   }
 
   channel?.addEventListener("message", ({ data }) => {

@@ -17,10 +17,13 @@ const LONG = 3;                // ms
 
 let parser = null;
 let missing = false;
+const waiting = new Set();     // draws what is plain until the parser comes
 
 const fetchParser = insist(async (again) => {
   const { default: MarkdownIt } = await import(`../vendor/markdown-it.js${again}`);
   parser = createParser(MarkdownIt);
+  for (const draw of waiting) draw();
+  waiting.clear();
 });
 
 /** Fetches the Markdown parser, unless it is there. Resolves to whether it is; without it texts are shown as they are. */
@@ -211,7 +214,8 @@ export function createMarkdown({ onBlock } = {}) {
     if (!plain) {
       plain = document.createTextNode("");
       element.replaceChildren(h("p", { class: "plain", dir: "auto" }, plain));
-      loadMarkdown().then(() => plain && draw());
+      waiting.add(draw);
+      loadMarkdown();
     }
     if (text.startsWith(plain.data)) plain.appendData(text.slice(plain.length));
     else plain.data = text;
