@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe } from 'node:test';
 import { openScene, SCENES } from './scenes.js';
-import { stand, test } from './stand.js';
+import { eventually, stand, test } from './stand.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const folder = mkdtempSync(path.join(tmpdir(), 'parley-axe-'));
@@ -72,6 +72,7 @@ describe('themes', () => {
       writeFileSync(themeFile, JSON.stringify({ themes: { light: { colors: light }, dark: { colors: dark } } }));
       for (const scene of SCENES.filter((each) => ['answer', 'parts-open', 'failed', 'sidebar', 'preferences', 'usage'].includes(each.name))) {
         const page = await openScene(themed, t, scene, { colorScheme: 'light' });
+        await eventually(() => page.evaluate(() => Boolean(document.getElementById('theme')?.sheet)), 'the theme is there');
         const background = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
         const day = await background();
         assert.deepEqual(await violations(page), [], `${scene.name}, light`);

@@ -88,6 +88,7 @@ describe('the API is', () => {
     await say(page, 'Still there?');
     await page.locator('.message-note').getByText('status 403').waitFor();
     assert.equal(await partsOf(page).box.inputValue(), 'Still there?');
+    await page.evaluate(() => dispatchEvent(new Event('online')));
     await eventually(() => host.seen.includes('GET /cgi-bin/chat.cgi/conversations'), 'the list comes from the new place');
     assert.equal(asks(host).length, 1);
     await partsOf(page).retry.click();
@@ -107,7 +108,8 @@ async function openMovable(t, refusal) {
   };
   at.p.respond(simple('Moved'));
   const { host, page } = await openAt(t, { page: '/x/', api: '/x/', answer });
-  await eventually(() => host.seen.includes('GET /x/conversations'), 'it begins beside the page');
+  const beginning = ['GET /x/conversations', 'GET /x/v1/models', 'GET /x/api/config'];
+  await eventually(() => host.seen.filter((line) => beginning.includes(line)).length >= 4, 'it begins beside the page, with two lists');
   return { host, page, move: () => { moved = true; } };
 }
 

@@ -38,6 +38,12 @@ async function chooseFromMenu(message, key) {
   await message.page().getByRole('menuitem', { name: TEXTS[key] }).click();
 }
 
+/** Waits until the server knows that the branch with this message at its end is open. */
+async function serverHasOpen(page, text) {
+  const read = async () => (await fetch(`${at.s.url}/conversations/${new URL(page.url()).hash.slice(3)}`)).json();
+  await eventually(async () => (await read()).leaf_id === (await stored(page)).find((m) => m.content === text).id, 'the server knows what is open');
+}
+
 describe('a question in other words', () => {
   test('stands beside the first; arrows switch, and what followed comes and goes with it; a reload keeps what is open', async (t) => {
     const page = await at.open(t);
@@ -56,6 +62,7 @@ describe('a question in other words', () => {
     assert.deepEqual([await questionsOn(page), await answersOn(page)], [['One', 'Two'], ['First', 'Second']]);
     assert.equal(await version(questions.nth(0)), versionText(1, 2));
     assert.equal(await button(questions.nth(0), 'actions.previous').isDisabled(), true);
+    await serverHasOpen(page, 'Second');
     await page.reload();
     await answerIs(page, 'Second');
     assert.deepEqual(await questionsOn(page), ['One', 'Two'], 'what was open is open');
@@ -190,7 +197,7 @@ describe('another answer', () => {
     await answerIs(page, 'Third');
     await button(answers.nth(0), 'actions.next').click();
     await answerIs(page, 'Another first');
-    await eventually(async () => (await (await fetch(`${at.s.url}/conversations/${new URL(page.url()).hash.slice(3)}`)).json()).leaf_id === (await stored(page)).find((m) => m.content === 'Another first').id, 'the server knows what is open');
+    await serverHasOpen(page, 'Another first');
     await page.reload();
     await answerIs(page, 'Another first');
     assert.deepEqual(await questionsOn(page), ['One']);
@@ -227,6 +234,7 @@ describe('deletion', () => {
     await exchange(page, 'One', 'First');
     await exchange(page, 'Two', 'Second');
     await chooseFromMenu(questions.nth(1), 'actions.delete');
+    await note(page).hover();                                // its time stands still
     assert.deepEqual([await questionsOn(page), await answersOn(page)], [['One'], ['First']]);
     at.p.enqueue(simple('There'));
     const asked = await fetch(`${at.s.url}/chat`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ message: 'Elsewhere', conversation_id: new URL(page.url()).hash.slice(3), parent_id: (await stored(page))[1].id, stream: false }) });
@@ -274,6 +282,7 @@ describe('deletion', () => {
     await exchange(page, 'One', 'First');
     await chooseFromMenu(questions.nth(0), 'actions.delete');
     assert.equal(await messages.count(), 0);
+    await note(page).hover();                                // its time stands still
     await exchange(page, 'Anew', 'New');
     await note(page).getByRole('button', { name: TEXTS['app.close'] }).click();
     await eventually(async () => (await stored(page)).length === 2, 'the server has deleted it');

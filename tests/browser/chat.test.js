@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { gate, held, simple, SCALE } from '../provider/provider.js';
-import { answerIs, choose, eventually, idle, partsOf, say, stand, startProxy, test } from './stand.js';
+import { answerIs, choose, eventually, idle, isStill, partsOf, say, stand, startProxy, test } from './stand.js';
 
 const at = stand();
 
@@ -130,9 +130,12 @@ describe('an answer', () => {
     const g = gate();
     at.p.respond(async (req, io) => { await g.wait(); io.role(); io.token('One'); });
     const page = await at.open(t);
+    const door = gate();
+    await page.route(/\/chat$/, async (route) => { const response = await route.fetch(); await door.wait(); await route.fulfill({ response }); });
     await say(page, 'Never mind');
-    await partsOf(page).stop.click();
     await at.p.waitForChat(1);
+    await partsOf(page).stop.click();
+    door.open();
     g.open();
     await idle(page);
     await at.p.waitForClosed(1);
@@ -426,6 +429,7 @@ describe('scrolling', () => {
     await page.mouse.move(700, 400);
     await page.mouse.wheel(0, -300);
     await jump.waitFor();
+    await isStill(page);
     const top = await page.locator('#scroller').evaluate((e) => e.scrollTop);
     first.open();
     await answerIs(page, lines(80).join('') + lines(40).join(''));
@@ -504,7 +508,7 @@ describe('places', () => {
     await page.getByRole('button', { name: 'Conversations' }).tap();
     await drawer.getByRole('link', { name: 'New conversation' }).tap();
     await drawer.waitFor({ state: 'hidden' });
-    assert.equal(await messages.count(), 0);
+    await eventually(async () => await messages.count() === 0, 'a new one');
     await page.getByRole('button', { name: 'Conversations' }).tap();
     await list.filter({ hasText: 'From a phone' }).first().getByRole('link').tap();
     await drawer.waitFor({ state: 'hidden' });

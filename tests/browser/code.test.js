@@ -80,8 +80,9 @@ for (const [how, clipboard] of [['the clipboard', true], ['plain http, where the
     await draw(page, fence('js', text));
     const button = page.locator('.prose').getByRole('button', { name: 'Copy' });
     const { width } = await button.boundingBox();
+    const said = page.locator('.prose').getByRole('button', { name: 'Copied' }).waitFor();      // it stands for a moment only
     await button.click();
-    await page.locator('.prose').getByRole('button', { name: 'Copied' }).waitFor();
+    await said;
     assert.equal((await page.locator('.code-copy').boundingBox()).width, width, 'nothing moves');
     assert.equal(await page.evaluate(() => window.board.readText()), text);
     await eventually(async () => (await page.locator('#status').textContent()) === 'Copied', 'it is said to screen readers');

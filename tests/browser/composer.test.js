@@ -46,7 +46,11 @@ function watchAsks(page) {
 }
 
 /** Resolves when the server has taken a change of a conversation. */
-const saved = (page) => page.waitForResponse((response) => response.request().method() === 'PATCH' && response.ok() && 'metadata' in response.request().postDataJSON());
+const saved = (page, isIt = () => true) => page.waitForResponse((response) => {
+  if (response.request().method() !== 'PATCH' || !response.ok()) return false;
+  const { metadata } = response.request().postDataJSON();
+  return metadata !== undefined && isIt(metadata.settings);
+});
 
 describe('the box', () => {
   test('grows with the text up to a limit, then it scrolls; and shrinks again', async (t) => {
@@ -274,18 +278,18 @@ describe('the model', () => {
     const { box } = partsOf(page);
     await ready(page);
     await opener(page).click();
-    assert.ok(await isFocused(field(page)));
-    assert.equal(await opener(page).getAttribute('aria-expanded'), 'true');
+    await eventually(() => isFocused(field(page)), 'the focus is in the search');
+    await page.locator('#model[aria-expanded="true"]').waitFor();
     assert.deepEqual(await options(page).allTextContents(), ['Default (openai/test-model)', ...NAMES]);
     await page.keyboard.press('Escape');
     await popup(page).waitFor({ state: 'hidden' });
-    assert.ok(await isFocused(opener(page)));
-    assert.equal(await opener(page).getAttribute('aria-expanded'), 'false');
+    await eventually(() => isFocused(opener(page)), 'the focus is back');
+    await page.locator('#model[aria-expanded="false"]').waitFor();
 
     await box.focus();
     await page.keyboard.press('Control+Shift+M');
     await popup(page).waitFor();
-    assert.ok(await isFocused(field(page)));
+    await eventually(() => isFocused(field(page)), 'the focus is in the search');
     await page.keyboard.type('large OTHER');
     assert.deepEqual(await options(page).allTextContents(), ['openai/other-large-model']);
     await field(page).fill('large');
@@ -371,7 +375,9 @@ describe('the model', () => {
     await note.waitFor();
     assert.equal(await note.textContent(), 'The model vendor/old-model is not offered at the moment. openai/test-model answers instead.');
     assert.equal(await page.locator('#model-name').textContent(), 'test-model');
+    const change = saved(page);
     await exchange(page, 'Gone?', 'yes');
+    await change;
     assert.equal(lastChat().model, 'test-model');
     assert.equal(asked.at(-1).model, undefined);
     await page.reload();
@@ -420,7 +426,7 @@ describe('options of a conversation', () => {
     await system.fill('Answer like a pirate.');
     await temperature.fill('0.25');
     await most.fill('77');
-    const change = saved(page);
+    const change = saved(page, (settings) => settings.max_tokens === 77);
     await close(page);                                       // closing is enough
     await change;
     assert.ok(await isFocused(button));
@@ -583,11 +589,17 @@ async function holdReading(page) {
   await page.evaluate(() => {
     const real = globalThis.createImageBitmap;
     const door = new Promise((resolve) => { globalThis.openReading = resolve; });
-    globalThis.createImageBitmap = async (file) => { await door; return real(file); };
+    globalThis.readings = [];
+    globalThis.createImageBitmap = (file) => {
+      const reading = door.then(() => real(file));
+      globalThis.readings.push(reading);
+      return reading;
+    };
   });
   return () => page.evaluate(async () => {
     globalThis.openReading();
-    await new Promise((resolve) => setTimeout(resolve, 100));     // what is read now is drawn at once
+    await Promise.allSettled(globalThis.readings);
+    await new Promise((resolve) => setTimeout(resolve, 100));     // what was read is encoded and drawn at once
   });
 }
 
@@ -636,7 +648,7 @@ describe('pictures', () => {
     assert.equal(await thumbs(page).count(), 0);
     const shown = () => questions.locator('img').evaluateAll((all) => all.map((e) => [e.src, e.complete && e.naturalWidth]));
     const wanted = [[urlOf(small(1)), 11], [urlOf(small(3)), 13]];
-    assert.deepEqual(await shown(), wanted);
+    await eventually(async () => JSON.stringify(await shown()) === JSON.stringify(wanted), 'they stand in the question');
     await page.reload();
     await answerIs(page, 'seen');
     await eventually(async () => JSON.stringify(await shown()) === JSON.stringify(wanted), 'they are there after a reload');
@@ -778,8 +790,8 @@ describe('pictures', () => {
     assert.equal(await box.inputValue(), '');
     await go('Reading B');
     await answerIs(page, 'bb');
-    assert.equal(await box.inputValue(), 'Left', 'it was not asked, and is not lost');
-    assert.equal((await names()).length, 3);
+    await eventually(async () => await box.inputValue() === 'Left', 'it was not asked, and is not lost');
+    await eventually(async () => (await names()).length === 3, 'with the third picture');
     assert.equal(at.p.chats.length, asked);
     begun = page.waitForRequest(/\/chat$/);
     at.p.enqueue(simple('seen'));
@@ -1110,8 +1122,9 @@ describe('plain http', () => {
     }
     assert.equal(await partsOf(page).questions.count(), 2);
     const pasted = async (button, text) => {
+      const said = button.locator('use[href="#i-check"]').or(button.getByText('Copied')).waitFor({ state: 'attached' });      // it stands for a moment only
       await button.click();
-      await button.locator('use[href="#i-check"]').or(button.getByText('Copied')).waitFor({ state: 'attached' });
+      await said;
       assert.ok(await isFocused(button), 'the focus stays');
       await box.fill('');
       await box.press('Control+v');

@@ -133,6 +133,7 @@ test('2,000 entries are kept, and the newest is in sight unless somebody reads a
   const fromEnd = () => scroller.evaluate((each) => each.scrollHeight - each.scrollTop - each.clientHeight);
   await page.waitForFunction(() => { const each = document.querySelector('.debug-scroll'); return each.scrollHeight - each.scrollTop - each.clientHeight < 40; });
   const frames = () => page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  await frames();                                            // the panel has heard of that scrolling too
   await scroller.evaluate((each) => { each.scrollTop = 100; });
   await frames();
   await add({ type: 'step', data: {}, at: 3000 });

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { gate } from '../provider/provider.js';
 import { playEvents, refuse, startHost, testEvents } from './host.js';
 import { stand, test } from './stand.js';
 
@@ -34,15 +35,30 @@ function partsOf(page) {
 
 const settled = (verdict) => verdict.and(verdict.page().locator('[data-kind]:not([data-kind="testing"])')).waitFor();
 const kindOf = (verdict) => verdict.getAttribute('data-kind');
+
+/** The verdict becomes "live": what is late or together because the machine was busy for a moment is not so each time. Returns how often it was tested again. */
+async function isLive({ verdict, again }, most = 4) {
+  for (let presses = 0; ; presses += 1) {
+    await settled(verdict);
+    const kind = await kindOf(verdict);
+    if (!['uneven', 'clumped'].includes(kind) || presses === most) {
+      assert.equal(kind, 'live', await verdict.textContent());
+      return presses;
+    }
+    await again.click();
+  }
+}
+
 const atEnd = () => 1000;
 const inTwo = (at) => (at <= 400 ? 400 : 1000);
 
 describe('a stream that comes', () => {
   test('live: it says so, and there is nothing to do', async (t) => {
-    const { verdict, steps, rows, facts } = await openDiagnose(t, (res) => playEvents(res, testEvents()));
+    const begin = gate();
+    const { verdict, again, steps, rows, facts } = await openDiagnose(t, async (res) => { await begin.wait(); await playEvents(res, testEvents()); });
     assert.equal(await kindOf(verdict), 'testing');
-    await settled(verdict);
-    assert.equal(await kindOf(verdict), 'live');
+    begin.open();
+    await isLive({ verdict, again });
     assert.match(await verdict.textContent(), /lets streams through/);
     assert.equal(await steps.count(), 0);
     assert.equal(await rows.count(), 6);
@@ -90,7 +106,11 @@ describe('a stream that comes', () => {
 
   test('Test again, by keyboard, keeps the focus and tests anew', async (t) => {
     let held = true;
-    const { page, host, verdict, again, directives } = await openDiagnose(t, (res) => playEvents(res, testEvents(), held ? atEnd : undefined));
+    const begin = gate();
+    const { page, host, verdict, again, directives } = await openDiagnose(t, async (res) => {
+      if (!held) await begin.wait();
+      await playEvents(res, testEvents(), held ? atEnd : undefined);
+    });
     await settled(verdict);
     assert.equal(await directives.count(), 1);
     held = false;
@@ -98,11 +118,12 @@ describe('a stream that comes', () => {
     await page.keyboard.press('Enter');
     assert.equal(await kindOf(verdict), 'testing');
     await page.keyboard.press('Enter');
+    begin.open();
     await settled(verdict);
-    assert.equal(await kindOf(verdict), 'live');
-    assert.equal(await directives.isVisible(), false);
-    assert.ok(await again.evaluate((element) => element === document.activeElement));
     assert.equal(host.seen.length, 2, 'a test that runs is not begun again');
+    assert.ok(await again.evaluate((element) => element === document.activeElement));
+    await isLive({ verdict, again });
+    assert.equal(await directives.isVisible(), false);
   });
 });
 
@@ -150,8 +171,7 @@ test('in a narrow window nothing is wider than the screen, and each part of the 
 
 test('the real server, as it is configured, lets streams through', async (t) => {
   const page = await at.open(t, { path: '/diagnose.html' });
-  const { verdict, facts } = partsOf(page);
-  await settled(verdict);
-  assert.equal(await kindOf(verdict), 'live', await verdict.textContent());
+  const { verdict, again, facts } = partsOf(page);
+  await isLive({ verdict, again });
   assert.match(await facts.textContent(), /Server(lighttpd|it gives no name).*FastCGI/);
 });

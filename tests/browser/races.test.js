@@ -8,6 +8,7 @@ import { answerIs, eventually, idle, partsOf, say, stand, test, TEXTS } from './
 
 const at = stand({ settings: { RETRIES: '0' } });
 const isRead = /\/conversations\/[0-9a-z]{26}$/;
+const readsIt = (response) => response.request().method() === 'GET' && isRead.test(response.url());
 const isList = /\/conversations\?/;
 
 async function exchange(page, question, answer) {
@@ -42,7 +43,7 @@ describe('at the same time', () => {
     at.p.enqueue(held('Sec', g, 'ond'));
     await say(page, 'Two');
     await answerIs(page, 'Sec');
-    const read = page.waitForResponse(isRead);
+    const read = page.waitForResponse(readsIt);
     old.open();
     await read;
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
@@ -95,7 +96,7 @@ describe('at the same time', () => {
   test('after an answer the conversation is read once, also where a list says what was before its end', async (t) => {
     const page = await at.open(t);
     const lists = () => page.waitForResponse(isList);
-    const first = page.waitForResponse(isRead);
+    const first = page.waitForResponse(readsIt);
     await exchange(page, 'One', 'First');
     await (await first).finished();
     await eventually(async () => await partsOf(page).list.first().textContent() === 'One', 'it is in the list');
@@ -147,10 +148,32 @@ describe('at the same time', () => {
     const like = partsOf(page).answers.first().getByRole('button', { name: TEXTS['actions.like'] });
     await like.click();
     await eventually(async () => await like.getAttribute('aria-pressed') === 'true', 'it is shown');
-    const read = page.waitForResponse(isRead);
+    const read = page.waitForResponse(readsIt);
     old.open();
     await read;
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    assert.equal(await like.getAttribute('aria-pressed'), 'true');
+  });
+
+  test('a reading that is answered before a judgement has arrived does not take it back', async (t) => {
+    const page = await at.open(t);
+    await exchange(page, 'One', 'First');
+    const sent = gate();
+    await page.route(/\/api\/feedback$/, async (route) => { await sent.wait(); await route.continue(); });
+    const like = partsOf(page).answers.first().getByRole('button', { name: TEXTS['actions.like'] });
+    await like.click();
+    await eventually(async () => await like.getAttribute('aria-pressed') === 'true', 'it is shown');
+    await ask({ message: 'from elsewhere', conversation_id: await idOf(page) });
+    const read = page.waitForResponse(readsIt);
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+    await (await read).finished();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    assert.equal(await like.getAttribute('aria-pressed'), 'true');
+    sent.open();
+    await eventually(async () => {
+      await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+      return await partsOf(page).questions.count() === 2;
+    }, 'and what happened elsewhere is there later');
     assert.equal(await like.getAttribute('aria-pressed'), 'true');
   });
 
@@ -233,9 +256,9 @@ describe('at the same time', () => {
     await partsOf(page).box.evaluate((box) => { box.value = 'words '.repeat(80_000); box.dispatchEvent(new Event('input', { bubbles: true })); });
     await partsOf(page).box.press('Enter');
     await posted;
-    await page.clock.fastForward(127_000);
+    await page.clock.fastForward(121_000);
     assert.equal(await partsOf(page).retry.isVisible(), false);
-    await page.clock.fastForward(6000);
+    await page.clock.fastForward(12_000);
     await partsOf(page).retry.waitFor();
   });
 

@@ -334,7 +334,7 @@ export const SCENES = [
   { name: 'preferences', open: canned('answer', async (scene) => {
     await showSidebar(scene);
     await scene.page.locator('#open-preferences').click();
-    await scene.page.getByRole('dialog').last().waitFor();
+    await scene.page.locator('dialog.panel[open]').waitFor();
   }) },
   { name: 'usage', open: canned('answer', async (scene) => {
     await scene.page.route(/\/usage\?/, (route) => route.fulfill({ status: 200, contentType: 'application/json', body: JSON.stringify(usageRows(route.request().url())) }));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { gate, simple } from '../provider/provider.js';
-import { answerIs, eventually, idle, partsOf, say, stand, test } from './stand.js';
+import { answerIs, eventually, idle, isStill, partsOf, say, stand, test } from './stand.js';
 
 const at = stand({ settings: { RETRIES: '0' } });
 
@@ -33,15 +33,6 @@ const scrolled = (page) => page.locator('#scroller').evaluate((e) => e.scrollTop
 /** When all that changes sizes has been seen and answered: observers run before each painting. */
 const painted = (page) => page.evaluate(() => new Promise((resolve) => { requestAnimationFrame(() => requestAnimationFrame(resolve)); }));
 const isAtEnd = (page) => eventually(async () => await fromEnd(page) <= 1, async () => `it is at the end, and not ${await fromEnd(page)} px above it`);
-
-/** Scrolling by keys and wheel glides: when the view has not moved for some frames, it is over. */
-const isStill = (page) => page.evaluate(async () => {
-  const scroller = document.querySelector('#scroller');
-  for (let still = 0, top = -1; still < 8; still = scroller.scrollTop === top ? still + 1 : 0) {
-    top = scroller.scrollTop;
-    await new Promise((resolve) => { requestAnimationFrame(resolve); });
-  }
-});
 
 /** With the button, because Enter is a new line on phones. */
 async function ask(page, text) {

@@ -92,7 +92,9 @@ async function openList(t) {
     const { openShortcuts } = await import('./js/shortcuts.js');
     await openShortcuts([{ keys: 'mod+k', label: 'keys.search' }, { keys: 'alt+arrowup', label: 'keys.previous' }]);
   });
-  return { page, dialog: page.getByRole('dialog', { name: 'Keyboard shortcuts' }) };
+  const dialog = page.getByRole('dialog', { name: 'Keyboard shortcuts' });
+  await dialog.waitFor();
+  return { page, dialog };
 }
 
 test('the list: what each does and its keys, with arrows named', async (t) => {

@@ -72,6 +72,7 @@ test('Esc in the sidebar does not stop an answer', async (t) => {
   assert.equal(await partsOf(page).stop.isVisible(), true);
   g.open();
   await answerIs(page, 'Half and half');
+  await idle(page);
   assert.equal(await partsOf(page).answers.getAttribute('data-status'), 'done');
 });
 

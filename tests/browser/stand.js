@@ -162,6 +162,15 @@ export async function answerIs(page, text, at = -1) {
   await eventually(async () => bare(await element.textContent()) === bare(text), async () => `the answer is ${JSON.stringify(text)}, but it is ${JSON.stringify(await element.textContent())}`);
 }
 
+/** Scrolling by keys and wheel glides: when the view has not moved for some frames, it is over. */
+export const isStill = (page) => page.evaluate(async () => {
+  const scroller = document.querySelector('#scroller');
+  for (let still = 0, top = -1; still < 8; still = scroller.scrollTop === top ? still + 1 : 0) {
+    top = scroller.scrollTop;
+    await new Promise((resolve) => { requestAnimationFrame(resolve); });
+  }
+});
+
 /** Waits until nothing runs any more. */
 export function idle(page) {
   return partsOf(page).send.waitFor({ state: 'visible' });

@@ -408,9 +408,9 @@ describe('the rest', () => {
     await page.clock.install();
     await page.reload();
     await page.locator('#page-note .skeleton').waitFor();
-    await page.clock.fastForward(29_000);
+    await page.clock.fastForward(25_000);
     assert.equal(await retry.isVisible(), false);
-    await page.clock.fastForward(2000);
+    await page.clock.fastForward(6000);
     await page.locator('#page-note').getByText(TEXTS['error.network']).waitFor();
     silent = false;
     const begun = page.waitForResponse((response) => isRead({ method: response.request().method(), url: new URL(response.url()).pathname }));

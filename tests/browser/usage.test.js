@@ -145,7 +145,7 @@ test('the period: 7 and 90 days are asked for, and a late answer to an earlier q
   await page.evaluate(() => new Promise((done) => setTimeout(done)));
   assert.equal(await answers.textContent(), '7');
   assert.deepEqual(asked, [30, 90, 7]);
-  assert.equal(await dialog.getByRole('img').first().locator('.chart-column').count(), 7);
+  await eventually(async () => await dialog.getByRole('img').first().locator('.chart-column').count() === 7, 'seven columns');
 });
 
 test('nothing used yet', async (t) => {

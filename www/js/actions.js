@@ -11,13 +11,29 @@ import { formatDateTime, formatMoney, formatTime, t } from "./i18n.js";
  */
 export function createActions(act) {
   const element = h("div", { class: "actions" });
+  const details = h("p", { class: "details" });
   let drawn = "";
+  let detailed = "";
 
-  function update(model, { siblings, canAct }) {
+  function update(model, place) {
+    updateDetails(model);
+    updateButtons(model, place);
+  }
+
+  // Apart from the buttons: they stay where they are when the details come, also while one of them is being pressed.
+  function updateDetails(model) {
+    const { show_usage: isUsageShown } = act.config();                // comes later than the first messages
+    const now = JSON.stringify([isUsageShown, model.usage, model.model, model.finishedAt]);
+    if (now === detailed) return;
+    detailed = now;
+    details.replaceChildren(...detailsOf(model, isUsageShown !== false));
+  }
+
+  function updateButtons(model, { siblings, canAct }) {
     const at = siblings.indexOf(model);
     const running = model.status === "streaming";
-    const { feedback, show_usage: isUsageShown } = act.config();      // comes later than the first messages
-    const now = JSON.stringify([feedback?.like?.enabled, feedback?.dislike?.enabled, isUsageShown, at, siblings.length, canAct, running, model.id, model.feedback, model.usage, Boolean(model.content), model.model, model.finishedAt]);
+    const { feedback } = act.config();
+    const now = JSON.stringify([feedback?.like?.enabled, feedback?.dislike?.enabled, at, siblings.length, canAct, running, model.id, model.feedback, Boolean(model.content)]);
     if (now === drawn) return;
     const focused = element.contains(document.activeElement) ? document.activeElement.dataset.action : null;
     drawn = now;
@@ -36,7 +52,7 @@ export function createActions(act) {
       isAnswer && act.config().feedback?.like?.enabled !== false ? rating(model, "like") : null,
       isAnswer && act.config().feedback?.dislike?.enabled !== false ? rating(model, "dislike") : null,
       menu(model, canAct),
-      isAnswer ? details(model, act.config().show_usage !== false) : null,
+      isAnswer ? details : null,
     ].filter(Boolean);
   }
 
@@ -81,15 +97,14 @@ function button(name, key, run, isOff = false) {
 }
 
 // Who said it, when, and what it took, if the site wants that shown.
-function details(model, isUsageShown) {
+function detailsOf(model, isUsageShown) {
   const usage = isUsageShown ? model.usage : null;
   const when = model.finishedAt ?? model.createdAt;
-  const parts = [
-    model.model,
+  return [
+    model.model && h("span", {}, model.model),
     when && h("time", { datetime: when.toISOString(), title: formatDateTime(when) }, formatTime(when)),
     usage?.total_tokens ? h("span", { title: t("actions.tokens.title", { prompt: usage.prompt_tokens ?? 0, completion: usage.completion_tokens ?? 0 }) }, t("actions.tokens", { count: usage.total_tokens })) : null,
-    typeof usage?.cost === "number" ? formatMoney(usage.cost) : null,
+    typeof usage?.cost === "number" ? h("span", {}, formatMoney(usage.cost)) : null,
   ].filter(Boolean);
-  return h("p", { class: "details" }, ...parts.map((part) => (typeof part === "string" ? h("span", {}, part) : part)));
 }
 

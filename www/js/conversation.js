@@ -37,7 +37,8 @@ export function createConversation(page, events) {
   let readAt = "";              // its `updated_at` when it was read; "" before that, null after an answer that was not read again
   let reading = Promise.resolve();   // the last refresh
   let changes = 0;              // counts what is done here: a reading of the server that began before may be older than it
-  let saving = 0;               // options on their way to the server: it may still answer with the old ones
+  let saving = 0;               // what is on its way to the server (options, judgements): it may still answer with the old
+  let saved = Promise.resolve();     // options go one after the other, so that the last ones count
   let visit = 0;                // counts openings; what was begun in an earlier one may not touch the page
   const removed = new Set();    // ids of messages that are deleted as far as the page goes, not yet on the server
 
@@ -116,7 +117,7 @@ export function createConversation(page, events) {
     messages = (found.messages ?? []).filter((row) => ["user", "assistant"].includes(row.role) && !removed.has(row.id)).map((row) => {
       const old = known.get(row.id);
       if (old && old === running?.model) return old;
-      return old ? Object.assign(old, modelOf(row), { key: old.key }) : modelOf(row);
+      return old ? Object.assign(old, modelOf(row), { key: old.key, note: !old.isLost && old.status === row.status ? old.note : "" }) : modelOf(row);
     });
     dropArrived(known);
     [isLoaded, readAt] = [true, found.updated_at];
@@ -499,18 +500,18 @@ export function createConversation(page, events) {
     if (payload === null) return;
     const before = model.feedback;
     model.feedback = kind;
-    changes += 1;
+    saving += 1;
     show();
     try {
       await sendFeedback(model.id, kind, payload);
-      changes += 1;
       announce(t("actions.rated"));
     } catch (error) {
-      changes += 1;
       model.feedback = before;
       show();
       page.toast(error.message, { alert: true });
     }
+    saving -= 1;
+    changes += 1;
   }
 
   async function fork(model) {
@@ -586,7 +587,8 @@ export function createConversation(page, events) {
     metadata = { ...metadata, settings: options.settings() };
     changes += 1;
     saving += 1;
-    changeConversation(id, { metadata }).catch((error) => page.toast(error.message, { alert: true })).finally(() => { saving -= 1; changes += 1; });
+    const [mine, change] = [id, { metadata }];
+    saved = saved.then(() => changeConversation(mine, change)).catch((error) => page.toast(error.message, { alert: true })).finally(() => { saving -= 1; changes += 1; });
   }
 
   const act = { edit, editOf, writeEdit, cancelEdit, sendEdit, regenerate, goOn, retry, branch, rate, fork, remove, confirm, askNext: (text) => { if (!isBusy()) send(text); } };

@@ -11,7 +11,8 @@ export function createDrawer() {
   let leaving = null;            // the way back in the browser's history
   const hasEntry = () => Boolean(history.state?.drawer);
 
-  function open() {
+  async function open() {
+    if (leaving) await leaving;  // it would close what opens now
     if (dialog.open) return;
     if (!hasEntry()) history.pushState({ drawer: true }, "");
     show();
