@@ -61,6 +61,8 @@ if [ "$kind" != browser ]; then
     for hosting in $hostings; do jobs="$jobs $hosting"; done
     jobs="$jobs once clients-apache-cgi clients-lighttpd-fastcgi"
 fi
+# The page is made before anybody serves or copies it.
+./page.sh
 # Each of three takes the next one of the list as soon as it has ended with one.
 next() {
     for job in $jobs; do

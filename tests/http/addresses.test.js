@@ -76,7 +76,7 @@ for (const cgi of [false, true]) describe(cgi ? 'by plain CGI, a process for eac
   test('requests per minute of one address, where nobody signs in', opts, () => withWorker({ cgi, settings: { REQUESTS_PER_MINUTE: '3' } }, async (w, p) => {
     p.respond(simple('ok'));
     const left = 60 - (Date.now() / 1000) % 60;
-    if (left < 12 * SCALE) await sleep(left + 0.05);
+    if (left < 20 * SCALE) await sleep(left + 0.05);
     const ask = async (address, more = {}) => (await w.post('/chat', { ...body, stream: false }, { address, ...more })).status;
     for (let i = 0; i < 5; i++) assert.equal(await ask('192.0.2.7'), i < 3 ? 200 : 429);
     assert.equal((await w.post('/v1/chat/completions', { model: 'test-model', messages }, { address: '192.0.2.7' })).status, 429, 'what is not stored counts too');
@@ -95,7 +95,7 @@ for (const cgi of [false, true]) describe(cgi ? 'by plain CGI, a process for eac
 test('a client cannot give itself another address', opts, () => withWorker({ settings: { REQUESTS_PER_MINUTE: '1' } }, async (w, p) => {
   p.respond(simple('ok'));
   const left = 60 - (Date.now() / 1000) % 60;
-  if (left < 12 * SCALE) await sleep(left + 0.05);
+  if (left < 20 * SCALE) await sleep(left + 0.05);
   assert.equal((await w.post('/chat', { ...body, stream: false }, { address: '192.0.2.7' })).status, 200);
   for (const header of ['X-Forwarded-For', 'Forwarded', 'X-Real-IP', 'Remote-Addr', 'Client-IP']) {
     assert.equal((await w.post('/chat', body, { address: '192.0.2.7', headers: { [header]: '127.0.0.1' } })).status, 429, header);

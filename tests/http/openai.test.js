@@ -6,7 +6,7 @@ import OpenAI from 'openai';
 import { makeParseableResponseFormat } from 'openai/lib/parser';
 import { shared, withServer, sql, SECRET } from './server.js';
 import { lacks } from './hosting.js';
-import { SCALE, USAGE, simple, held, gate, calling, stallAfter, silentStall, rateLimited, serverError, serverErrorThenOk, unauthorizedRepeatingKey, cutAfter, dropConnection, errorObject200, startProvider, closedPort } from '../provider/provider.js';
+import { SCALE, USAGE, simple, held, gate, calling, stallAfter, silentStall, rateLimited, serverError, serverErrorThenOk, unauthorizedRepeatingKey, cutAfter, dropConnection, errorObject200, startProvider, freePort } from '../provider/provider.js';
 import { list, conversation, settled, get, sleep, within } from './client.js';
 
 const opts = { timeout: 60_000 * SCALE };
@@ -331,7 +331,7 @@ describe('errors', () => {
   }));
 
   test('of a provider that is not there', opts, async () => {
-    const port = await closedPort();
+    const port = await freePort();
     await withServer({ settings: { RETRIES: '0', LLM_BASE_URL: `http://127.0.0.1:${port}/v1` } }, async (s) => {
       await failure(completions(s).create({ model, messages: hi }), OpenAI.InternalServerError, 502, 'api_error', 'provider_unreachable');
     });

@@ -108,7 +108,7 @@ failsFirst('a provider that is silent after the headers', P.headersThenSilence, 
 describe('a provider that cannot be reached', () => {
   for (const [way, ask] of Object.entries(WAYS)) {
     test(`nobody listens: ${way} answers 502 provider_unreachable at once and keeps the question`, opts, async () => {
-      const port = await P.closedPort();
+      const port = await P.freePort();
       await withServer({ settings: { LLM_BASE_URL: `http://127.0.0.1:${port}/v1` } }, async (s) => {
         const t0 = performance.now();
         const r = await ask(s, 'Anybody?');
@@ -153,7 +153,7 @@ describe('a provider that cannot be reached', () => {
   test('a proxy of the environment is not used for a provider that is down either', opts, async () => {
     const canary = await P.startCanary();
     const proxy = `http://127.0.0.1:${canary.port}`;
-    const s = await startServer({ settings: { LLM_BASE_URL: `http://parley-test.invalid:${await P.closedPort()}/v1`, RETRIES: '0' }, env: { http_proxy: proxy, all_proxy: proxy, ALL_PROXY: proxy } });
+    const s = await startServer({ settings: { LLM_BASE_URL: `http://parley-test.invalid:${await P.freePort()}/v1`, RETRIES: '0' }, env: { http_proxy: proxy, all_proxy: proxy, ALL_PROXY: proxy } });
     try {
       assertError(await chatWhole(s, 'Hi'), [502, 504]);
       assert.equal(canary.seen.length, 0);

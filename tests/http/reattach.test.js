@@ -299,7 +299,7 @@ describe('another process', () => {
     await Promise.all([first.all(), w.all()]);
     assert.equal(readStream(w).text, readStream(first).text);
     t.diagnostic(`another process sees a token after ${late.join(', ')} ms`);
-    assert.ok(Math.max(...late) < 2000 * SCALE, `${late}`);
+    assert.ok(Math.max(...late) < 5000 * SCALE, `${late}`);
   });
 
   test('thinking and events come with the same positions', opts, async () => {
@@ -574,7 +574,7 @@ describe('Stop', () => {
     const took = Math.round(performance.now() - t0);
     await Promise.all(watchers.map((w) => w.all()));
     t.diagnostic(`stopped ${took} ms after it was asked for, the last watcher told after ${Math.round(performance.now() - t0)} ms`);
-    assert.ok(took < 500 + 1500 * SCALE, `${took} ms`);
+    assert.ok(took < 5000 * SCALE, `${took} ms`);
     for (const w of [x.first, ...watchers]) {
       assert.equal(readStream(w).terminal.status, 'stopped');
       assert.equal(readStream(w).text, 'so far ');

@@ -4,17 +4,11 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync, writeFileSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import net from 'node:net';
 import path from 'node:path';
 import { REPO, SCALE } from './server.js';
 import { HOSTING, HOSTINGS } from './hosting.js';
 import { request, stream } from './client.js';
-import { within, sleep } from '../provider/provider.js';
-
-const freePort = () => new Promise((resolve) => {
-  const s = net.createServer();
-  s.listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); });
-});
+import { freePort, within, sleep } from '../provider/provider.js';
 
 test('make run serves with the settings of the file, keeps run.env to itself, and ends by Ctrl-C', { timeout: 120_000 * SCALE, skip: process.env.PARLEY_PROGRAM ? 'make run builds and starts cgi-bin/chat.fcgi' : HOSTING === 'apache-cgi-prefork' ? 'make run has apache-cgi' : false }, async () => {
   const dir = mkdtempSync(path.join(tmpdir(), 'parley-run-'));

@@ -5,10 +5,9 @@ import { spawn, execFileSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync, readFileSync, existsSync, mkdirSync, rmSync, readdirSync, readlinkSync, chownSync, chmodSync, statSync, copyFileSync, linkSync, cpSync, openSync, readSync, closeSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import net from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { startProvider, SCALE, SECRET, within, sleep } from '../provider/provider.js';
+import { freePort, startProvider, SCALE, SECRET, within, sleep } from '../provider/provider.js';
 import { request } from './client.js';
 import { HOSTING, HOSTINGS } from './hosting.js';
 
@@ -41,18 +40,15 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 /** Words in the log that mean a sanitizer spoke up. */
 const SANITIZER = /ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|WARNING: ThreadSanitizer|SUMMARY: /;
 
-export async function freePort() {
-  // below the ephemeral range, so that no outgoing connection takes it meanwhile
-  for (let i = 0; i < 200; i++) {
-    const port = 12000 + Math.floor(Math.random() * 18000);
-    const ok = await new Promise((resolve) => {
-      const s = net.createServer();
-      s.once('error', () => resolve(false));
-      s.listen(port, '127.0.0.1', () => s.close(() => resolve(true)));
-    });
-    if (ok) return port;
+/** {state, ppid, start, cmd} of a process, null when it is gone. */
+function processOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const rest = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { state: rest[0], ppid: Number(rest[1]), start: rest[19], cmd: readFileSync(`/proc/${pid}/cmdline`, 'latin1').replace(/\0/g, ' ').trim() };
+  } catch {
+    return null;
   }
-  throw new Error('no free port');
 }
 
 /** pid → {ppid, start, cmd} of everything that runs. */
@@ -60,24 +56,21 @@ function processes() {
   const all = new Map();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      const rest = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      all.set(Number(name), { state: rest[0], ppid: Number(rest[1]), start: rest[19], cmd: readFileSync(`/proc/${name}/cmdline`, 'latin1').replace(/\0/g, ' ').trim() });
-    } catch { /* gone meanwhile */ }
+    const found = processOf(name);
+    if (found) all.set(Number(name), found);
   }
   return all;
 }
 
 /** Whether the process that had this pid and start time still runs. */
 export function alive(pid, start) {
-  const p = processes().get(pid);
+  const p = processOf(pid);
   return Boolean(p && p.state !== 'Z' && (start === undefined || p.start === start));
 }
 
 /** Resolves when pid is gone. */
 export async function gone(pid, seconds = 10) {
-  const start = processes().get(pid)?.start;
+  const start = processOf(pid)?.start;
   const end = performance.now() + seconds * SCALE * 1000;
   while (start !== undefined && alive(pid, start)) {
     if (performance.now() > end) throw new Error(`process ${pid} still runs after ${seconds * SCALE} s`);

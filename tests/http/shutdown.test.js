@@ -8,7 +8,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { withServer, gone, settingsText, PROGRAM, REPO, TEST_SETTINGS, alive } from './server.js';
 import { lacks } from './hosting.js';
-import { simple, held, gate, SCALE, stallAfter, sleep, within } from '../provider/provider.js';
+import { freePort, simple, held, gate, SCALE, stallAfter, sleep, within } from '../provider/provider.js';
 import { get, stream, chat, conversation, list, settled, readChat, readStream } from './client.js';
 
 const opts = { timeout: 120_000 * SCALE };
@@ -176,7 +176,7 @@ describe('the program by itself', () => {
   test('--listen 127.0.0.1:port listens there', opts, async () => {
     const dir = mkdtempSync(path.join(tmpdir(), 'parley-worker-'));
     try {
-      const port = await new Promise((r) => { const s = net.createServer().listen(0, '127.0.0.1', () => { const { port: x } = s.address(); s.close(() => r(x)); }); });
+      const port = await freePort();
       const w = await worker(dir, `127.0.0.1:${port}`);
       try { await connects({ port, host: '127.0.0.1' }); } finally { w.child.kill('SIGTERM'); }
       assert.equal((await within(15, w.exit, 'the end of the worker')).code, 0, w.text);

@@ -6,8 +6,8 @@ import { mkdtempSync, mkdirSync, writeFileSync, rmSync, readFileSync, existsSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { REPO, PROGRAM, TEST_SETTINGS, settingsText, freePort, sanitizerLogs, APACHE, MODULES, NOBODY, dbProblems } from './server.js';
-import { startProvider, simple, held, gate, SCALE, SECRET, sleep } from '../provider/provider.js';
+import { REPO, PROGRAM, TEST_SETTINGS, settingsText, sanitizerLogs, APACHE, MODULES, NOBODY, dbProblems } from './server.js';
+import { freePort, startProvider, simple, held, gate, SCALE, SECRET, sleep } from '../provider/provider.js';
 import { request, get, post, stream, chat, settled, readStream } from './client.js';
 
 const opts = { timeout: 60_000 * SCALE };

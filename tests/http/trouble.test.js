@@ -200,7 +200,7 @@ describe('a database that is locked for ten seconds', () => {
     const t0 = performance.now();
     g.open();
     await c.until((e) => /last/.test(e.data));
-    assert.ok(performance.now() - t0 < 1500 * SCALE, 'the token did not wait');
+    assert.ok(performance.now() - t0 < 4000 * SCALE, 'the token did not wait');
     let pings = 0;
     const reads = [];
     while (performance.now() - t0 < 10_000) {
@@ -361,13 +361,13 @@ describe('a file that is moved, replaced or broken under a running worker', () =
     const acknowledged = [];
     const traffic = Array.from({ length: 4 }, async (_, k) => { for (let i = 0; !ending; i++) { const r = await chatWhole(s, `k${k} ${i}`); assert.equal(r.status, 200, r.text); acknowledged.push(r.json.message_id); } });
     for (const [i, make] of [(to) => backUp(s.db, to), (to) => execFileSync('sqlite3', ['-cmd', '.timeout 10000', s.db, `.backup '${to}'`]), (to) => backUp(s.db, to)].entries()) {
-      await sleep(0.3);
+      const seen = acknowledged.length;
+      await waitUntil(20, () => acknowledged.length > seen, 'another answer is acknowledged');
       const before = [...acknowledged];
       const to = path.join(s.dir, `backup-${i}.db`);
       make(to);
       assert.deepEqual(dbProblems(to), []);
       const there = new Set(sql(to, "SELECT public_id AS id FROM messages WHERE status='done'").map((m) => m.id));
-      assert.ok(before.length > 0);
       for (const id of before) assert.ok(there.has(id), `message ${id} is missing in backup ${i}`);
     }
     ending = true;

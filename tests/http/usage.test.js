@@ -3,7 +3,7 @@ import test, { before, after, beforeEach } from 'node:test';
 import assert from 'node:assert/strict';
 import { shared, sql, withServer } from './server.js';
 import { simple, USAGE, SCALE } from '../provider/provider.js';
-import { get, post, del, chat, assertError } from './client.js';
+import { get, post, del, chat, assertError, waitUntil } from './client.js';
 
 const opts = { timeout: 60_000 * SCALE };
 const at = shared({ before, after, beforeEach });
@@ -20,7 +20,8 @@ test('answers of today are there, and stay when their conversation is deleted', 
   await chat(s, 'two');
   await post(`${s.url}/v1/chat/completions`, { messages: [{ role: 'user', content: 'not stored' }], model: 'another' });
   await del(`${s.url}/conversations/${first.conversation_id}`);
-  const r = await usage('', s);
+  let r = await usage('', s);
+  await waitUntil(10, async () => (r = await usage('', s)).json?.rows.length === 2, 'the count of the answer that is not stored, which comes after its end');
   assert.equal(r.status, 200, r.text);
   if (iso(begun) !== iso(Date.now())) return;              // it is midnight: the answers are of two days
   const row = (model, n) => ({ day: iso(begun), provider: 'openai', model, answers: n, prompt_tokens: n * USAGE.prompt_tokens, completion_tokens: n * USAGE.completion_tokens, cost: 0 });

@@ -378,7 +378,7 @@ for (const [name, c] of Object.entries(CASES)) describe(name, () => {
     const stopped = await post(`${at.s.url}/conversations/${start.conversation_id}/stop`, {});
     assert.ok(stopped.status < 300, stopped.text);
     await s.all();
-    assert.ok(performance.now() - t0 < 2000 * SCALE);
+    assert.ok(performance.now() - t0 < 5000 * SCALE);
     const r = readStream(s);
     assert.equal(r.terminal.event, 'done');
     assert.equal(r.terminal.status, 'stopped');

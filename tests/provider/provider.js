@@ -238,12 +238,18 @@ export async function startCanary() {
 }
 
 /** A port on which nobody listens. */
-export async function closedPort() {
-  const s = net.createServer();
-  await new Promise((r) => s.listen(0, '127.0.0.1', r));
-  const { port } = s.address();
-  await new Promise((r) => s.close(r));
-  return port;
+export async function freePort() {
+  // below the ephemeral range, so that no outgoing connection takes it meanwhile
+  for (let i = 0; i < 200; i++) {
+    const port = 12000 + Math.floor(Math.random() * 18000);
+    const ok = await new Promise((resolve) => {
+      const s = net.createServer();
+      s.once('error', () => resolve(false));
+      s.listen(port, '127.0.0.1', () => s.close(() => resolve(true)));
+    });
+    if (ok) return port;
+  }
+  throw new Error('no free port');
 }
 
 /** An address whose TCP handshake never ends: the listener's queue is full and its process is stopped. */
