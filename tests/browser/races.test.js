@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { gate, held, simple } from '../provider/provider.js';
-import { answerIs, eventually, idle, partsOf, say, stand, test, TEXTS } from './stand.js';
+import { answerIs, choose, eventually, idle, partsOf, say, stand, test, TEXTS } from './stand.js';
 
 const at = stand({ settings: { RETRIES: '0' } });
 const isRead = /\/conversations\/[0-9a-z]{26}$/;
@@ -128,6 +128,25 @@ describe('at the same time', () => {
     }
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
     assert.equal(reads, 1);
+  });
+
+  test('a conversation that the list does not have is not read at each look', async (t) => {
+    const page = await at.open(t);
+    await exchange(page, 'To the archive', 'First');
+    await eventually(async () => await partsOf(page).list.first().textContent() === 'To the archive', 'it is in the list');
+    await choose(page, 'To the archive', 'Archive');
+    const read = page.waitForResponse(readsIt);
+    await exchange(page, 'Two', 'Second');
+    await (await read).finished();
+    let reads = 0;
+    page.on('request', (request) => { if (request.method() === 'GET' && isRead.test(request.url())) reads += 1; });
+    for (let n = 0; n < 3; n += 1) {
+      const list = page.waitForResponse(isList);
+      await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+      await (await list).finished();
+    }
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    assert.equal(reads, 0);
   });
 
   test('a reading that began before a judgement does not take it back', async (t) => {
@@ -278,6 +297,37 @@ describe('at the same time', () => {
     await answerIs(page, 'x');
     const kept = await fetch(`${at.s.url}/conversations/${made.conversation_id}`).then((r) => r.json());
     assert.equal(kept.metadata.settings.system, 'Be brief.');
+  });
+
+  test('options on their way are those that count when the conversation is opened again, and the last of them arrive', async (t) => {
+    at.p.enqueue(simple('x'));
+    const made = await ask({ message: 'Changed twice' });
+    at.p.enqueue(simple('y'));
+    const other = await ask({ message: 'Another' });
+    const page = await at.open(t);
+    const go = (id) => page.evaluate((to) => { location.hash = `#c=${to}`; }, id);
+    const sent = gate();
+    const system = page.locator('#option-system');
+    const write = async (text) => {
+      await page.locator('#options').click();
+      await system.fill(text);
+      await system.press('Tab');
+      await page.keyboard.press('Escape');
+      await system.waitFor({ state: 'hidden' });
+    };
+    await go(made.conversation_id);
+    await answerIs(page, 'x');
+    await page.route(isRead, async (route) => { if (route.request().method() === 'PATCH' && 'metadata' in route.request().postDataJSON()) await sent.wait(); await route.continue(); });
+    await write('First');
+    await write('Second');
+    await go(other.conversation_id);
+    await answerIs(page, 'y');
+    await go(made.conversation_id);
+    await answerIs(page, 'x');
+    await page.locator('#options').click();
+    assert.equal(await system.inputValue(), 'Second');
+    sent.open();
+    await eventually(async () => (await fetch(`${at.s.url}/conversations/${made.conversation_id}`).then((r) => r.json())).metadata.settings?.system === 'Second', 'the server has it');
   });
 
   test('what is being written in a conversation that is deleted elsewhere goes to the new one', async (t) => {

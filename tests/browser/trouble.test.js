@@ -454,8 +454,12 @@ describe('the rest', () => {
     await stop.click();
     await page.locator('.message-note').getByText('Could not stop the answer. Sorry.').waitFor();
     down = false;
+    const read = page.waitForResponse((response) => response.request().method() === 'GET' && /\/conversations\/[0-9a-z]{26}$/.test(response.url()));
     await stop.click();
     await idle(page);
     assert.equal(await answers.getAttribute('data-status'), 'stopped');
+    await (await read).finished();
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    assert.equal(await page.locator('.message-note').textContent(), TEXTS['message.stopped'], 'what failed before does not count any more');
   });
 });

@@ -57,8 +57,8 @@ export function getConversation(id) {
 }
 
 /** Changes title, pinned, archived, metadata, unread, leaf_id: those that `change` names. */
-export function changeConversation(id, change) {
-  return requestJson("PATCH", conversationPath(id), change);
+export function changeConversation(id, change, isLeaving = false) {
+  return requestJson("PATCH", conversationPath(id), change, { keepalive: isLeaving });
 }
 
 /** The request goes out even while the page is being left. */

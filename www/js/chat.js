@@ -142,15 +142,14 @@ export async function startChat(composer) {
     document.title = title ? `${title} – ${pageTitle}` : pageTitle;
   }
 
-  const openRow = () => conversation.id && sidebar.rowOf(conversation.id);
-
   function onDrawn() {
-    const { title } = openRow() || {};
+    const title = conversation.id && sidebar.rowOf(conversation.id)?.title;
     if (title) showTitle(title);
   }
 
-  function onListed() {
-    const row = openRow();
+  // What happens in a conversation makes it the newest of its list: where none of these is the open one, nothing has happened.
+  function onListed(rows) {
+    const row = rows.find((each) => each.conversation_id === conversation.id);
     if (row) conversation.compare(row);
   }
 

@@ -36,9 +36,11 @@ export function createConversation(page, events) {
   let isLoaded = false;         // what the server has of it is known here
   let readAt = "";              // its `updated_at` when it was read; "" before that, null after an answer that was not read again
   let reading = Promise.resolve();   // the last refresh
+  let listed = null;            // what a list said last
   let changes = 0;              // counts what is done here: a reading of the server that began before may be older than it
-  let saving = 0;               // what is on its way to the server (options, judgements): it may still answer with the old
-  let saved = Promise.resolve();     // options go one after the other, so that the last ones count
+  const judging = new Set();    // models whose judgement is on its way to the server, which may still answer with the old one
+  const unsaved = new Map();    // id -> metadata on its way there, likewise
+  let saved = Promise.resolve();     // the last of them: one after the other, so that the last word counts
   let visit = 0;                // counts openings; what was begun in an earlier one may not touch the page
   const removed = new Set();    // ids of messages that are deleted as far as the page goes, not yet on the server
 
@@ -59,7 +61,7 @@ export function createConversation(page, events) {
   // The server finishes a running answer without us, and a request that is on its way settles by itself what becomes of its draft.
   function leave() {
     visit += 1;
-    [isLoaded, readAt] = [false, ""];
+    [isLoaded, readAt, reading] = [false, "", Promise.resolve()];
     running?.follower.stop();
     [running, turn, edited, leafId] = [null, null, null, null];
     [messages, path, metadata] = [[], [], {}];
@@ -75,7 +77,7 @@ export function createConversation(page, events) {
 
   // True when the conversation is there and shown.
   async function load(messageId = null) {
-    const mine = visit;
+    const [mine, before] = [visit, changes];
     path = [];
     transcript.showLoading();
     composer.setMode("waiting");
@@ -86,6 +88,7 @@ export function createConversation(page, events) {
       adopt(found);
       recoverDraft();
       if (!messageId || !transcript.reveal(messageId)) transcript.toLatest();
+      if (before !== changes) refresh();      // it may be older than that
       return true;
     } catch (error) {
       if (mine === visit) showLoadFailure(error);
@@ -117,16 +120,22 @@ export function createConversation(page, events) {
     messages = (found.messages ?? []).filter((row) => ["user", "assistant"].includes(row.role) && !removed.has(row.id)).map((row) => {
       const old = known.get(row.id);
       if (old && old === running?.model) return old;
-      return old ? Object.assign(old, modelOf(row), { key: old.key, note: !old.isLost && old.status === row.status ? old.note : "" }) : modelOf(row);
+      return old ? Object.assign(old, modelOf(row), keptOf(old, row)) : modelOf(row);
     });
     dropArrived(known);
     [isLoaded, readAt] = [true, found.updated_at];
-    metadata = found.metadata ?? {};
+    metadata = unsaved.get(id) ?? found.metadata ?? {};
     events.onTitle(found.title);
     options.use(metadata.settings ?? {});
     const busy = messages.findLast(isRunning);
     if (busy && !running) follow(busy);
     else settle();
+  }
+
+  // What the page knows better than the server.
+  function keptOf(old, row) {
+    const note = !old.isLost && old.status === row.status ? old.note : "";
+    return { key: old.key, note, ...(judging.has(old) && { feedback: old.feedback }) };
   }
 
   // A question that seemed not to have arrived, and did.
@@ -149,7 +158,7 @@ export function createConversation(page, events) {
     const [mine, before] = [visit, changes];
     try {
       const found = await getConversation(id);
-      if (mine !== visit || before !== changes || saving > 0 || turn || edited) return;
+      if (mine !== visit || before !== changes || turn || edited) return;
       const known = new Set(messages.map((model) => model.id));
       if (found.messages.some((row) => !known.has(row.id) && !removed.has(row.id))) leafId = found.leaf_id ?? null;
       adopt(found);
@@ -161,9 +170,10 @@ export function createConversation(page, events) {
   /** What a list that was asked for just now says of this conversation: what happened to it elsewhere is looked at. */
   async function compare(row) {
     const mine = visit;
+    listed = row;
     await reading;                            // it may know by then
-    if (mine !== visit || !isLoaded || isBusy()) return;
-    readAt ??= row.updated_at;
+    if (listed !== row || mine !== visit || !isLoaded || isBusy()) return;
+    if (readAt === null && messages.some((model) => model.id === row.leaf_id)) readAt = row.updated_at;
     if (row.status === "streaming" || row.updated_at !== readAt) refresh();
   }
 
@@ -217,6 +227,7 @@ export function createConversation(page, events) {
 
   function ended({ model }) {
     running = null;
+    model.note = "";
     events.onState(null);
     settle();
     announceEnd(model);
@@ -364,7 +375,8 @@ export function createConversation(page, events) {
     const model = answer ?? localModel("assistant", { parent_id: before?.role === "user" ? before.id : before?.parent_id ?? null });
     turn = { request: body, key, question, text, answer: model, before, isOld: Boolean(answer), visit, draftKey: draftKey(id), stopWanted: false, wasStatus: model.status };
     changes += 1;
-    Object.assign(model, { status: "streaming", note: "", finishReason: null });      // why it ended is told by the next reading
+    Object.assign(model, { status: "streaming", finishReason: null });      // why it ended is told by the next reading
+    for (const each of [...messages, model]) each.note = "";
     path = [...path.filter((each) => each !== question && each !== model), ...(question ? [question] : []), model];
     if (!path.includes(edited)) edited = null;
     composer.setMode("answering");
@@ -500,7 +512,7 @@ export function createConversation(page, events) {
     if (payload === null) return;
     const before = model.feedback;
     model.feedback = kind;
-    saving += 1;
+    judging.add(model);
     show();
     try {
       await sendFeedback(model.id, kind, payload);
@@ -510,7 +522,7 @@ export function createConversation(page, events) {
       show();
       page.toast(error.message, { alert: true });
     }
-    saving -= 1;
+    judging.delete(model);
     changes += 1;
   }
 
@@ -585,11 +597,18 @@ export function createConversation(page, events) {
   function saveSettings() {
     if (!id || !isLoaded) return;             // before that, what was kept with it would be overwritten
     metadata = { ...metadata, settings: options.settings() };
-    changes += 1;
-    saving += 1;
     const [mine, change] = [id, { metadata }];
-    saved = saved.then(() => changeConversation(mine, change)).catch((error) => page.toast(error.message, { alert: true })).finally(() => { saving -= 1; changes += 1; });
+    unsaved.set(mine, metadata);
+    const isLast = () => unsaved.get(mine) === change.metadata;
+    saved = saved.then(() => (isLast() ? changeConversation(mine, change) : null)).catch((error) => page.toast(error.message, { alert: true })).finally(() => {
+      if (isLast()) unsaved.delete(mine);
+      changes += 1;
+    });
   }
+
+  addEventListener("pagehide", () => {
+    for (const [mine, change] of unsaved) changeConversation(mine, { metadata: change }, true).catch(() => {});
+  });
 
   const act = { edit, editOf, writeEdit, cancelEdit, sendEdit, regenerate, goOn, retry, branch, rate, fork, remove, confirm, askNext: (text) => { if (!isBusy()) send(text); } };
   return { open, send, stop, refresh, compare, saveSettings, act, isBusy, get id() { return id; }, get path() { return path; } };

@@ -4,6 +4,8 @@
 
 import { byId } from "./dom.js";
 
+const PATIENCE = 1000;         // ms for the browser's history
+
 export function createDrawer() {
   const dialog = byId("drawer");
   const sidebar = byId("sidebar");
@@ -31,7 +33,11 @@ export function createDrawer() {
 
   function goBack() {
     history.back();
-    return new Promise((resolve) => { addEventListener("popstate", () => { leaving = null; resolve(); }, { once: true }); });
+    return new Promise((resolve) => {
+      const done = () => { leaving = null; resolve(); };
+      addEventListener("popstate", done, { once: true });
+      setTimeout(done, PATIENCE);
+    });
   }
 
   byId("drawer-open").addEventListener("click", open);

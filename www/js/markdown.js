@@ -22,7 +22,7 @@ const waiting = new Set();     // draws what is plain until the parser comes
 const fetchParser = insist(async (again) => {
   const { default: MarkdownIt } = await import(`../vendor/markdown-it.js${again}`);
   parser = createParser(MarkdownIt);
-  for (const draw of waiting) draw();
+  for (const draw of waiting) queueMicrotask(draw);
   waiting.clear();
 });
 
@@ -210,12 +210,18 @@ export function createMarkdown({ onBlock } = {}) {
 
   // --- without a parser
 
+  // What has left the page meanwhile is not read out any more.
+  function drawLate() {
+    if (!element.isConnected) told = text.length;
+    if (plain) draw();
+  }
+
   function drawPlain() {
     if (!plain) {
       plain = document.createTextNode("");
       element.replaceChildren(h("p", { class: "plain", dir: "auto" }, plain));
-      waiting.add(draw);
-      loadMarkdown();
+      waiting.add(drawLate);
+      loadMarkdown().then((isThere) => { if (!isThere && plain) draw(); });
     }
     if (text.startsWith(plain.data)) plain.appendData(text.slice(plain.length));
     else plain.data = text;

@@ -21,7 +21,7 @@ const PATIENCE = 250;         // ms before a list that is on its way shows so
 
 /**
  * `onOpen(id, messageId)`: open it, at this message if there is one. `onNew()`. `onDeleted(id)`: it is gone from the list, and may yet come back;
- * `onErased(id)`: now it is gone for good. `onDrawn()`, and `onListed()` when the server was asked anew.
+ * `onErased(id)`: now it is gone for good. `onDrawn()`, and `onListed(rows)` when the server was asked anew.
  */
 export function createSidebar({ onOpen, onNew, onDeleted, onErased = () => {}, onDrawn, onListed }) {
   const known = createHistory();
@@ -134,7 +134,7 @@ export function createSidebar({ onOpen, onNew, onDeleted, onErased = () => {}, o
     const pages = await upToDate(() => Promise.all(places.map(fetchPage)));
     places.forEach(({ name, mark }, n) => known.take(name, pages[n], mark));
     markSeen();
-    onListed();
+    onListed(pages.flatMap((page) => page.conversations));
   }
 
   // The page that is being read, when it is not the first one.
