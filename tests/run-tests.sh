@@ -12,7 +12,7 @@ name=${1:-} kind=${2:-all} hostings=${HOSTING:-}
 [ -n "$hostings" ] || { [ -z "$name" ] && [ "$kind" = all ] && hostings=all; } || hostings=lighttpd-fastcgi
 [ "$hostings" != all ] || hostings="lighttpd-fastcgi lighttpd-cgi apache-fastcgi apache-fcgid apache-cgi apache-cgi-prefork"
 
-# One file after the other: the many-streams test wants the machine for itself.
+# One file after the other: several parts run at the same time as it is, and the many-streams test takes what it can get.
 run() { node --test --test-concurrency=1 ${name:+--test-name-pattern="$name"} "$@"; }
 
 case "$hostings" in *' '*) ;; *)

@@ -132,7 +132,9 @@ describe('at the same time', () => {
 
   test('a conversation that the list does not have is not read at each look', async (t) => {
     const page = await at.open(t);
+    const first = page.waitForResponse(readsIt);
     await exchange(page, 'To the archive', 'First');
+    await (await first).finished();
     await eventually(async () => await partsOf(page).list.first().textContent() === 'To the archive', 'it is in the list');
     await choose(page, 'To the archive', 'Archive');
     const read = page.waitForResponse(readsIt);

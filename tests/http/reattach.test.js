@@ -299,7 +299,8 @@ describe('another process', () => {
     await Promise.all([first.all(), w.all()]);
     assert.equal(readStream(w).text, readStream(first).text);
     t.diagnostic(`another process sees a token after ${late.join(', ')} ms`);
-    assert.ok(Math.max(...late) < 5000 * SCALE, `${late}`);
+    const middle = [...late].sort((x, y) => x - y)[late.length >> 1];                // single ones may meet a busy moment of the machine
+    assert.ok(middle < 500 * SCALE && Math.max(...late) < 5000 * SCALE, `${late}`);
   });
 
   test('thinking and events come with the same positions', opts, async () => {
@@ -562,6 +563,15 @@ describe('interrupted again and again', () => {
   });
 });
 
+/** Ms from Stop at the server `there` to the end of a stream of `here`. */
+async function timeOfStop(here, there) {
+  const { first, conversation_id: id } = await heldAnswer(here, at.p, ['so ', 'far '], ['never']);
+  const t0 = performance.now();
+  await stop(there, id);
+  await first.all();
+  return performance.now() - t0;
+}
+
 describe('Stop', () => {
   test('from another process and device: at once, again and again, and everybody is told', opts, async (t) => {
     const [a, b, c] = at.all;
@@ -574,7 +584,9 @@ describe('Stop', () => {
     const took = Math.round(performance.now() - t0);
     await Promise.all(watchers.map((w) => w.all()));
     t.diagnostic(`stopped ${took} ms after it was asked for, the last watcher told after ${Math.round(performance.now() - t0)} ms`);
-    assert.ok(took < 5000 * SCALE, `${took} ms`);
+    let best = took;
+    for (let n = 0; n < 2 && best > 500 * SCALE; n += 1) best = Math.min(best, await timeOfStop(a, b));      // what else the machine does makes it slower, never faster
+    assert.ok(best <= 500 * SCALE, `${best} ms`);
     for (const w of [x.first, ...watchers]) {
       assert.equal(readStream(w).terminal.status, 'stopped');
       assert.equal(readStream(w).text, 'so far ');

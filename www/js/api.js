@@ -56,7 +56,7 @@ export function getConversation(id) {
   return requestJson("GET", conversationPath(id));
 }
 
-/** Changes title, pinned, archived, metadata, unread, leaf_id: those that `change` names. */
+/** Changes title, pinned, archived, metadata, unread, leaf_id: those that `change` names. With `isLeaving` the request goes out even while the page is being left. */
 export function changeConversation(id, change, isLeaving = false) {
   return requestJson("PATCH", conversationPath(id), change, { keepalive: isLeaving });
 }

@@ -38,7 +38,7 @@ export function createConversation(page, events) {
   let reading = Promise.resolve();   // the last refresh
   let listed = null;            // what a list said last
   let changes = 0;              // counts what is done here: a reading of the server that began before may be older than it
-  const judging = new Set();    // models whose judgement is on its way to the server, which may still answer with the old one
+  const judging = new Map();    // model -> the judgement of it that is on its way to the server, which may still answer with the old one
   const unsaved = new Map();    // id -> metadata on its way there, likewise
   let saved = Promise.resolve();     // the last of them: one after the other, so that the last word counts
   let visit = 0;                // counts openings; what was begun in an earlier one may not touch the page
@@ -512,7 +512,8 @@ export function createConversation(page, events) {
     if (payload === null) return;
     const before = model.feedback;
     model.feedback = kind;
-    judging.add(model);
+    const mine = { kind };
+    judging.set(model, mine);
     show();
     try {
       await sendFeedback(model.id, kind, payload);
@@ -522,7 +523,7 @@ export function createConversation(page, events) {
       show();
       page.toast(error.message, { alert: true });
     }
-    judging.delete(model);
+    if (judging.get(model) === mine) judging.delete(model);
     changes += 1;
   }
 
